@@ -1,0 +1,1 @@
+"""Runs: the work on one answer, its stored events, and who follows them."""

@@ -1,0 +1,105 @@
+"""`aihub user`: people, without a browser."""
+
+import json
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from aihub.cli.desk import Desk, done, run, secret_from_stdin, show
+from aihub.services.identity import service as identity
+from aihub.services.identity.contracts import User
+
+app = App(name="user", help="Create, list and change people.")
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+def _row(user: User) -> dict[str, object]:
+    return {
+        "id": str(user.id),
+        "email": user.email,
+        "name": user.name,
+        "roles": sorted(user.roles),
+        "active": user.active,
+        "created_at": user.created_at.isoformat(),
+    }
+
+
+@app.command
+def create(
+    *,
+    email: str,
+    role: Annotated[tuple[str, ...], Parameter(help="May be given more than once.")] = ("user",),
+    name: str = "",
+    password_stdin: Annotated[
+        bool, Parameter(negative="", help="Read the password from standard input.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Create an account. Without a password nobody can sign in to it, but keys work."""
+    password = secret_from_stdin("password") if password_stdin else None
+
+    async def main(desk: Desk) -> User:
+        async with desk.work("create user") as work:
+            return await identity.create_user(
+                work, email=email, password=password, name=name, roles=role, wallets=desk.wallets
+            )
+
+    user = run(main)
+    if as_json:
+        print(json.dumps(_row(user)))
+    else:
+        print(f"Created {user.email} ({', '.join(sorted(user.roles))}).", file=sys.stderr)
+
+
+@app.command(name="list")
+def list_(*, search: str = "", as_json: Json = False) -> None:
+    """List accounts."""
+
+    async def main(desk: Desk) -> list[User]:
+        found: list[User] = []
+        after = None
+        async with desk.work("list users") as work:
+            while True:
+                page, after = await identity.list_users(work, search=search, after=after, limit=200)
+                found += page
+                if after is None:
+                    return found
+
+    show([_row(u) for u in run(main)], as_json=as_json, empty="Nobody has an account yet.")
+
+
+@app.command
+def password(*, email: str, as_json: Json = False) -> None:
+    """Set somebody's password, read from standard input; their sessions end."""
+    new = secret_from_stdin("password")
+
+    async def main(desk: Desk) -> None:
+        async with desk.work("set password") as work:
+            user = await desk.user(work, email)
+            await identity.set_password(work, user.id, new, actor=None)
+
+    run(main)
+    done(f"The password of {email} is set.", {"email": email, "changed": True}, as_json=as_json)
+
+
+@app.command
+def change(
+    *,
+    email: str,
+    active: Annotated[
+        bool | None, Parameter(negative="--inactive", help="Reactivate, or deactivate.")
+    ] = None,
+    role: Annotated[tuple[str, ...] | None, Parameter(help="The roles from now on.")] = None,
+    name: str | None = None,
+    as_json: Json = False,
+) -> None:
+    """Change roles, name, or whether an account works. Deactivating ends sessions and keys at once."""
+
+    async def main(desk: Desk) -> User:
+        async with desk.work("change user") as work:
+            user = await desk.user(work, email)
+            return await identity.update_user(work, user.id, actor=None, name=name, active=active, roles=role)
+
+    user = run(main)
+    show([_row(user)], as_json=as_json, empty="")

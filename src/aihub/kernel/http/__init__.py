@@ -1,0 +1,1 @@
+"""How requests come in: plain ASGI middleware, problem details, static pages."""

@@ -1,0 +1,48 @@
+"""Passwords that are tried first. Only those that are long enough to be refused for this reason."""
+
+_WORDS = """
+0000000000 0123456789 0987654321 1010101010 1111111111 11111111111 1112131415 1122334455 112233445566
+1212121212 1223334444 123123123123 1234567890 12345678901 1234567891 12345678910 123456789a 123456789abc
+123456789q 1357924680 1470258369 147258369a 147852369a 1593572468 1a2b3c4d5e 1a2b3c4d5e6f 1q2w3e4r5t
+1q2w3e4r5t6y 1qaz1qaz1qaz 1qaz2wsx3e 1qaz2wsx3edc 1qazxsw23edc 2222222222 2468101214 3141592653
+31415926535 3333333333 5555555555 6666666666 7777777777 8888888888 9876543210 987654321a 9999999999
+a123456789 a1234567890 a1b2c3d4e5 a1b2c3d4e5f6 aa12345678 aa123456789 aaaaaaaaaa abc1234567 abc123abc123
+abcd123456 abcd1234567 abcd12345678 abcde12345 abcdef1234 abcdef12345 abcdefg123 abcdefg1234 abcdefghij
+abcdefghijk abcdefghijkl admin123123 admin12345 admin123456 admin@1234 admin@12345 adminadmin
+adminadmin1 administrateur administrator administrator1 adminpassword arsenal123 asdf123456 asdf12345678
+asdfasdf12 asdfasdfasdf asdfghjkl1 asdfghjkl123 asdfghjkl; ashley1234 autumn2023 autumn2024 autumn2025
+autumn2026 azerty12345 azertyuiop azertyuiop1 barcelona1 barcelona10 baseball12 baseball123 basketball
+basketball1 batman12345 blink182blink bonjour123 bonjour1234 business123 changeit123 changeme123
+changeme1234 changemenow changemeplease changethis123 charlie123 chelsea123 chocolat12 chocolat123
+christmas1 cisco12345 company123 company1234 computer12 computer123 computer1234 contrasena contrasena1
+contrasena123 contraseña database123 december2024 december2025 default123 defaultpassword demo123456
+donotshare doudou1234 dragon1234 dragon12345 dragonball dragonballz estrella123 football12 football123
+freedom123 godisgood1 guest12345 guestguest hallo12345 hallohallo halloween1 harrypotter harrypotter1
+hello12345 hello123456 hello12345678 hellohello helloworld helloworld1 ilovejesus iloveyou12 iloveyou123
+iloveyou1234 iloveyou22 iloveyou4ever iloveyousomuch incorrect1 internet12 internet123 january2024
+january2025 january2026 jennifer12 jennifer123 jessica123 jesus12345 jesuschrist jetaime123 jordan2323
+killer1234 killer12345 letmein123 letmein1234 letmein12345 letmeinplease liverpool1 liverpool123
+losenord123 manchester manchester1 manchesterunited marseille1 marseille13 master1234 master12345
+michael123 michael1234 michelle12 michelle123 minecraft1 minecraft123 monkey1234 monkey12345 motdepasse
+motdepasse1 motdepasse123 mypassword mypassword1 mypassword123 mysql12345 naruto1234 naruto12345
+newpassword newpassword1 nopassword nopassword1 oracle12345 p@55w0rd123 p@ssw0rd123 p@ssw0rd1234
+p@ssword123 parola1234 passw0rd123 passw0rd1234 password1! password12 password123 password123!
+password1234 password12345 password123456 password2020 password2021 password2022 password2023
+password2024 password2025 password2026 passwordpassword passwort123 passwort1234 pokemon123 pokemon1234
+postgres123 postgres1234 princess12 princess123 q123456789 q1w2e3r4t5 q1w2e3r4t5y6 qazwsx1234
+qazwsxedcrfv qwe1234567 qwe123qwe123 qweasdzxc1 qweasdzxc123 qweqweqwe123 qwerty1234 qwerty12345
+qwerty123456 qwertyuiop qwertyuiop123 qwertyuiop[] qwertyuiopasdfghjkl qwertz12345 qwertzuiop raspberry1
+raspberrypi realmadrid rootpassword rootroot12 salasana123 secret1234 secret12345 secretpassword
+secretsecret security123 security1234 senha12345 senha123456 server12345 shadow1234 shadow12345
+soleil12345 spiderman1 spiderman123 spring2023 spring2024 spring2025 spring2026 startrek123 starwars12
+starwars123 summer2020 summer2021 summer2022 summer2023 summer2024 summer2025 summer2026 sunshine12
+sunshine123 superadmin superadmin1 superadmin123 superman12 superman123 sysadmin123 teamo12345
+temporary1 temporary123 temppassword tequiero123 test123456 test12345678 testing1234 testpassword
+testtest12 testtesttest thepassword toortoortoor topsecret1 topsecret123 trustno1234 ubuntu12345
+useruser12 valentine1 wachtwoord wachtwoord1 welcome123 welcome1234 welcome12345 welcome2020 welcome2021
+welcome2022 welcome2023 welcome2024 welcome2025 welcome2026 whatever12 whatever123 winter2020 winter2021
+winter2022 winter2023 winter2024 winter2025 winter2026 yourmother yourpassword z123456789 zaq12wsxcde3
+zxcvbnm,./ zxcvbnm123 zxcvbnmasd zxcvzxcvzxcv
+"""
+
+COMMON_PASSWORDS = frozenset(_WORDS.split())

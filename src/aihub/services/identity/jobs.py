@@ -1,0 +1,28 @@
+"""Housekeeping of identity, from the clock."""
+
+from datetime import timedelta
+
+from aihub.kernel.db import system
+from aihub.kernel.jobs import Job, JobContext
+from aihub.services.identity import link_queries, queries, service
+from aihub.services.identity.contracts import Post
+
+_KEPT = timedelta(days=30)
+
+
+async def tidy(context: JobContext) -> None:
+    """Forget sessions, setup links and attempts that ended a month ago."""
+    async with context.runtime.database.work(system("forget old sessions")) as work:
+        await queries.forget_old(work, context.runtime.clock.now() - _KEPT)
+        await link_queries.forget_old(work, context.runtime.clock.now() - _KEPT)
+
+
+async def reset_password(context: JobContext, *, email: str) -> None:
+    """Write to whoever asked for a new password, if there is an account."""
+    runtime = context.runtime
+    async with runtime.database.work(system("send a reset link")) as work:
+        await service.send_reset_link(work, email, post=runtime.get(Post), clock=runtime.clock)
+
+
+TIDY = Job("identity.tidy", tidy, schedule="17 3 * * *")
+RESET_PASSWORD = Job("identity.reset_password", reset_password)

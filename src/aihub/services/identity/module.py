@@ -1,0 +1,58 @@
+"""Identity: people, roles, permissions, browser sessions and API keys."""
+
+from aihub.kernel.auth import Permission
+from aihub.kernel.crypto import Crypto
+from aihub.kernel.limits import Limiter
+from aihub.kernel.module import Module, Part
+from aihub.kernel.runtime import Runtime
+from aihub.services.identity import jobs
+from aihub.services.identity.domain import BUILT_IN_ROLES
+from aihub.services.identity.routes import (
+    devices,
+    invitations,
+    keys,
+    passkeys,
+    recovery,
+    second_factor,
+    sessions,
+    users,
+)
+from aihub.services.identity.service import Doorkeeper, IdentityAuthenticator
+from aihub.services.identity.settings import IdentitySettings
+
+
+async def _doorkeeper(runtime: Runtime) -> Doorkeeper:
+    return Doorkeeper(runtime.database, runtime.get(Crypto), runtime.get(Limiter))
+
+
+MODULE = Module(
+    name="identity",
+    routers=(
+        sessions.router,
+        devices.router,
+        passkeys.router,
+        second_factor.router,
+        keys.router,
+        users.router,
+        invitations.router,
+        recovery.router,
+    ),
+    public_paths=sessions.PUBLIC | passkeys.PUBLIC | invitations.PUBLIC | recovery.PUBLIC,
+    settings=(IdentitySettings,),
+    permissions=(
+        Permission("keys:read", "See one's own API keys"),
+        Permission("keys:manage", "Make and revoke one's own API keys"),
+        Permission("users:read", "See people"),
+        Permission("users:create", "Create accounts"),
+        Permission("users:update", "Change and deactivate accounts"),
+        Permission("users:delete", "Delete accounts"),
+        Permission("roles:read", "See roles and what they allow"),
+        Permission("roles:assign", "Give and take roles"),
+    ),
+    roles=BUILT_IN_ROLES,
+    jobs=(jobs.TIDY, jobs.RESET_PASSWORD),
+    parts=(
+        Part(IdentityAuthenticator, IdentityAuthenticator.start),
+        Part(Doorkeeper, _doorkeeper),
+    ),
+)

@@ -1,0 +1,492 @@
+"""Every statement on identity's tables."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+
+from aihub.kernel.auth import Permission, Role
+from aihub.kernel.db import Work
+from aihub.kernel.ids import new_id
+from aihub.services.identity.contracts import Access, Device, Key, RoleInfo, Session, User
+from aihub.services.identity.domain import SUPER_ADMIN, browser_in_words
+from aihub.services.identity.models import (
+    KeyRow,
+    PermissionRow,
+    RoleDefaultRow,
+    RolePermissionRow,
+    RoleRow,
+    SessionRow,
+    UserRoleRow,
+    UserRow,
+)
+
+TOUCH_EVERY = timedelta(minutes=1)
+
+# Advisory locks: any two constants that are ours alone.
+_ADMINISTRATORS = 7_302_640_202
+_REGISTRY = 7_302_640_203
+
+
+async def lock_administrators(work: Work) -> None:
+    """Until this work ends, nobody else changes who is super_admin, or sets the hub up."""
+    await work.session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _ADMINISTRATORS})
+
+
+async def lock_registry(work: Work) -> None:
+    """Until this work ends, nobody else writes the declared permissions and roles."""
+    await work.session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _REGISTRY})
+
+
+# ---------------------------------------------------------------- users
+
+_ROLE_NAMES = (
+    select(func.array_agg(aggregate_order_by(RoleRow.name, RoleRow.name)))
+    .join(UserRoleRow, UserRoleRow.role_id == RoleRow.id)
+    .where(UserRoleRow.user_id == UserRow.id)
+    .scalar_subquery()
+)
+_USER = (
+    UserRow.id,
+    UserRow.email,
+    UserRow.name,
+    UserRow.active,
+    UserRow.locale,
+    UserRow.theme,
+    func.coalesce(_ROLE_NAMES, text("'{}'::text[]")),
+    UserRow.created_at,
+    UserRow.last_sign_in_at,
+    UserRow.email_verified_at,
+)
+
+
+def _user(row: Sequence[Any]) -> User:
+    user_id, email, name, active, locale, theme, roles, *times = row
+    return User(user_id, email, name, active, locale, theme, tuple(roles), *times)
+
+
+async def user(work: Work, user_id: UUID) -> User | None:
+    row = (await work.session.execute(select(*_USER).where(UserRow.id == user_id))).one_or_none()
+    return _user(row) if row else None
+
+
+async def user_by_email(work: Work, email: str) -> User | None:
+    statement = select(*_USER).where(func.lower(UserRow.email) == email)
+    row = (await work.session.execute(statement)).one_or_none()
+    return _user(row) if row else None
+
+
+async def users(work: Work, search: str, after: UUID | None, limit: int) -> list[User]:
+    """Users whose name or address contains `search`, the newest first, from below `after`."""
+    statement = select(*_USER).order_by(UserRow.id.desc()).limit(limit)
+    if search:
+        statement = statement.where(
+            UserRow.email.icontains(search, autoescape=True) | UserRow.name.icontains(search, autoescape=True)
+        )
+    if after is not None:
+        statement = statement.where(UserRow.id < after)
+    return [_user(row) for row in await work.session.execute(statement)]
+
+
+async def insert_user(work: Work, email: str, name: str, password_hash: str | None) -> UUID | None:
+    """The new user's id, or None when the address is taken."""
+    statement = (
+        insert(UserRow)
+        .values(id=new_id(), email=email, name=name, password_hash=password_hash)
+        .on_conflict_do_nothing()
+        .returning(UserRow.id)
+    )
+    return await work.session.scalar(statement)
+
+
+async def update_user(work: Work, user_id: UUID, **values: object) -> None:
+    await work.session.execute(
+        update(UserRow).where(UserRow.id == user_id).values(updated_at=func.now(), **values)
+    )
+
+
+async def lock_user(work: Work, user_id: UUID) -> bool:
+    """Nobody else changes this user until this work ends. False when there is none."""
+    found = await work.session.scalar(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
+    return found is not None
+
+
+async def password_of(work: Work, email: str) -> tuple[UUID, str | None, bool] | None:
+    """The id, password hash and activity of the account with this address."""
+    row = (
+        await work.session.execute(
+            select(UserRow.id, UserRow.password_hash, UserRow.active).where(
+                func.lower(UserRow.email) == email
+            )
+        )
+    ).one_or_none()
+    return (row.id, row.password_hash, row.active) if row else None
+
+
+async def lock_password(work: Work, user_id: UUID, hashed: str) -> bool:
+    """Whether the account is active and still has this password; it stays so until this work ends."""
+    statement = select(UserRow.password_hash, UserRow.active).where(UserRow.id == user_id).with_for_update()
+    row = (await work.session.execute(statement)).one_or_none()
+    return row is not None and row.active and row.password_hash == hashed
+
+
+async def rehash_password(work: Work, user_id: UUID, before: str, after: str) -> bool:
+    """Store the same password under another hash, unless it was changed meanwhile."""
+    statement = (
+        update(UserRow)
+        .where(UserRow.id == user_id, UserRow.password_hash == before)
+        .values(password_hash=after)
+        .returning(UserRow.id)
+    )
+    return await work.session.scalar(statement) is not None
+
+
+# ---------------------------------------------------------------- roles and permissions
+
+_ACCESS = text("""
+select u.id, u.email, u.active,
+       coalesce(array_agg(distinct r.name) filter (where r.name is not null), '{}') as roles,
+       coalesce(array_agg(distinct p.name) filter (where p.name is not null), '{}') as permissions
+from users u
+left join user_roles ur on ur.user_id = u.id
+left join roles r on r.id = ur.role_id
+left join role_permissions rp on rp.role_id = r.id
+left join permissions p on p.id = rp.permission_id
+where u.id = :user
+group by u.id
+""")
+
+
+async def access(work: Work, user_id: UUID) -> Access | None:
+    """What the user may do at this moment."""
+    row = (await work.session.execute(_ACCESS, {"user": user_id})).one_or_none()
+    if row is None:
+        return None
+    return Access(row.id, row.email, row.active, frozenset(row.roles), frozenset(row.permissions))
+
+
+async def roles(work: Work) -> list[RoleInfo]:
+    """Every role with its permissions, built-in ones and those that may do most first."""
+    rows = await work.session.execute(
+        select(
+            RoleRow.name,
+            RoleRow.title,
+            func.coalesce(
+                func.array_agg(aggregate_order_by(PermissionRow.name, PermissionRow.name)).filter(
+                    PermissionRow.name.is_not(None)
+                ),
+                text("'{}'::text[]"),
+            ),
+        )
+        .outerjoin(RolePermissionRow, RolePermissionRow.role_id == RoleRow.id)
+        .outerjoin(PermissionRow, PermissionRow.id == RolePermissionRow.permission_id)
+        .group_by(RoleRow.id)
+        .order_by(RoleRow.is_system.desc(), func.count(PermissionRow.id).desc(), RoleRow.name)
+    )
+    return [RoleInfo(name, title, tuple(permissions)) for name, title, permissions in rows]
+
+
+async def permission_names(work: Work) -> frozenset[str]:
+    return frozenset(await work.session.scalars(select(PermissionRow.name)))
+
+
+async def give_roles(work: Work, user_id: UUID, names: Iterable[str], by: UUID | None) -> None:
+    chosen = select(RoleRow.id).where(RoleRow.name.in_(list(names)))
+    for role_id in await work.session.scalars(chosen):
+        await work.session.execute(
+            insert(UserRoleRow)
+            .values(user_id=user_id, role_id=role_id, assigned_by=by)
+            .on_conflict_do_nothing()
+        )
+
+
+async def take_roles(work: Work, user_id: UUID, names: Iterable[str]) -> None:
+    await work.session.execute(
+        delete(UserRoleRow).where(
+            UserRoleRow.user_id == user_id,
+            UserRoleRow.role_id.in_(select(RoleRow.id).where(RoleRow.name.in_(list(names)))),
+        )
+    )
+
+
+async def administrator_exists(work: Work) -> bool:
+    """Whether an active super_admin exists."""
+    statement = (
+        select(UserRow.id)
+        .join(UserRoleRow, UserRoleRow.user_id == UserRow.id)
+        .join(RoleRow, RoleRow.id == UserRoleRow.role_id)
+        .where(RoleRow.name == SUPER_ADMIN, UserRow.active)
+        .limit(1)
+    )
+    return await work.session.scalar(statement) is not None
+
+
+async def declare_permissions(work: Work, declared: Sequence[Permission]) -> None:
+    """Write permissions that are new or have a new title."""
+    for permission in declared:
+        resource, _, action = permission.name.partition(":")
+        statement = insert(PermissionRow).values(
+            id=new_id(), name=permission.name, resource=resource, action=action, title=permission.title
+        )
+        await work.session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[PermissionRow.name],
+                set_={"title": statement.excluded.title},
+                where=PermissionRow.title != statement.excluded.title,
+            )
+        )
+
+
+async def declare_role(work: Work, role: Role, permissions: Iterable[str]) -> None:
+    """Write a built-in role, and grant it what it has never been granted before."""
+    statement = insert(RoleRow).values(id=new_id(), name=role.name, title=role.title, is_system=True)
+    await work.session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[RoleRow.name],
+            set_={"title": statement.excluded.title, "is_system": True},
+            where=(RoleRow.title != statement.excluded.title) | ~RoleRow.is_system,
+        )
+    )
+    pairs = (
+        select(RoleRow.id, PermissionRow.id)
+        .join(PermissionRow, PermissionRow.name.in_(list(permissions)))
+        .where(RoleRow.name == role.name)
+    )
+    fresh = await work.session.execute(
+        insert(RoleDefaultRow)
+        .from_select(["role_id", "permission_id"], pairs)
+        .on_conflict_do_nothing()
+        .returning(RoleDefaultRow.role_id, RoleDefaultRow.permission_id)
+    )
+    for role_id, permission_id in fresh.all():
+        await work.session.execute(
+            insert(RolePermissionRow)
+            .values(role_id=role_id, permission_id=permission_id)
+            .on_conflict_do_nothing()
+        )
+
+
+# ---------------------------------------------------------------- sessions
+
+
+async def insert_session(
+    work: Work,
+    owner_id: UUID,
+    token_hash: bytes,
+    now: datetime,
+    expires_at: datetime,
+    ip: str | None,
+    agent: str | None,
+    second_factor: bool = False,
+) -> Session:
+    session_id = new_id()
+    await work.session.execute(
+        insert(SessionRow).values(
+            id=session_id,
+            owner_id=owner_id,
+            token_hash=token_hash,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=expires_at,
+            ip=ip,
+            user_agent=agent,
+            proved_at=now,
+            second_factor=second_factor,
+        )
+    )
+    return Session(session_id, owner_id, expires_at, now, now, second_factor)
+
+
+_SESSION = (
+    SessionRow.id,
+    SessionRow.owner_id,
+    SessionRow.expires_at,
+    SessionRow.last_seen_at,
+    SessionRow.proved_at,
+    SessionRow.second_factor,
+)
+
+
+async def past_sign_ins(work: Work, owner_id: UUID, besides: UUID) -> list[tuple[str | None, str | None]]:
+    """Address and browser of the owner's other sessions, ended ones too as long as they are kept."""
+    statement = select(SessionRow.ip, SessionRow.user_agent).where(
+        SessionRow.owner_id == owner_id, SessionRow.id != besides
+    )
+    return [(ip, agent) for ip, agent in await work.session.execute(statement.distinct())]
+
+
+async def session_by_token(work: Work, token_hash: bytes) -> Session | None:
+    """The session of a token, unless it was revoked."""
+    row = (
+        await work.session.execute(
+            select(*_SESSION).where(SessionRow.token_hash == token_hash, SessionRow.revoked_at.is_(None))
+        )
+    ).one_or_none()
+    return Session(*row) if row else None
+
+
+async def session(work: Work, session_id: UUID) -> Session | None:
+    row = (await work.session.execute(select(*_SESSION).where(SessionRow.id == session_id))).one_or_none()
+    return Session(*row) if row else None
+
+
+async def live_sessions(work: Work, owner_id: UUID, seen_after: datetime, now: datetime) -> list[Device]:
+    """The owner's sessions that have not ended, the last used first."""
+    rows = await work.session.execute(
+        select(
+            SessionRow.id,
+            SessionRow.created_at,
+            SessionRow.last_seen_at,
+            SessionRow.expires_at,
+            SessionRow.ip,
+            SessionRow.user_agent,
+            SessionRow.second_factor,
+        )
+        .where(
+            SessionRow.owner_id == owner_id,
+            SessionRow.revoked_at.is_(None),
+            SessionRow.last_seen_at > seen_after,
+            SessionRow.expires_at > now,
+        )
+        .order_by(SessionRow.last_seen_at.desc(), SessionRow.id.desc())
+    )
+    return [
+        Device(
+            row.id,
+            row.created_at,
+            row.last_seen_at,
+            row.expires_at,
+            row.ip,
+            *browser_in_words(row.user_agent),
+            row.second_factor,
+        )
+        for row in rows
+    ]
+
+
+async def prove_session(work: Work, session_id: UUID, now: datetime, *, second_factor: bool) -> None:
+    """Note that its person showed that it is still them."""
+    values: dict[str, object] = {"proved_at": now} | ({"second_factor": True} if second_factor else {})
+    await work.session.execute(update(SessionRow).where(SessionRow.id == session_id).values(**values))
+
+
+async def touch_session(work: Work, session_id: UUID, now: datetime) -> None:
+    """Note that the session was used, to the minute."""
+    await work.session.execute(
+        update(SessionRow)
+        .where(SessionRow.id == session_id, SessionRow.last_seen_at < now - TOUCH_EVERY)
+        .values(last_seen_at=now)
+    )
+
+
+async def revoke_sessions(
+    work: Work, *, session_id: UUID | None = None, owner_id: UUID | None = None, keep: UUID | None = None
+) -> int:
+    """End one session, or all of an owner's but `keep`; how many."""
+    statement = update(SessionRow).where(SessionRow.revoked_at.is_(None)).values(revoked_at=func.now())
+    if session_id is not None:
+        statement = statement.where(SessionRow.id == session_id)
+    else:
+        statement = statement.where(SessionRow.owner_id == owner_id)
+    if keep is not None:
+        statement = statement.where(SessionRow.id != keep)
+    return len((await work.session.execute(statement.returning(SessionRow.id))).all())
+
+
+# ---------------------------------------------------------------- keys
+
+_KEY = (
+    KeyRow.id,
+    KeyRow.owner_id,
+    KeyRow.name,
+    KeyRow.prefix,
+    KeyRow.scopes,
+    KeyRow.expires_at,
+    KeyRow.created_at,
+    KeyRow.last_used_at,
+    KeyRow.revoked_at,
+)
+
+
+def _key(row: Sequence[Any]) -> Key:
+    key_id, owner_id, name, prefix, scopes, *times = row
+    return Key(key_id, owner_id, name, prefix, tuple(scopes), *times)
+
+
+async def insert_key(
+    work: Work,
+    owner_id: UUID,
+    name: str,
+    prefix: str,
+    hashed: bytes,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+) -> Key:
+    rows = await work.session.execute(
+        insert(KeyRow)
+        .values(
+            id=new_id(),
+            owner_id=owner_id,
+            name=name,
+            prefix=prefix,
+            hash=hashed,
+            scopes=list(scopes),
+            expires_at=expires_at,
+        )
+        .returning(*_KEY)
+    )
+    return _key(rows.one())
+
+
+async def key_by_hash(work: Work, hashed: bytes) -> Key | None:
+    row = (await work.session.execute(select(*_KEY).where(KeyRow.hash == hashed))).one_or_none()
+    return _key(row) if row else None
+
+
+async def key(work: Work, owner_id: UUID, key_id: UUID) -> Key | None:
+    """This owner's key."""
+    statement = select(*_KEY).where(KeyRow.id == key_id, KeyRow.owner_id == owner_id)
+    row = (await work.session.execute(statement)).one_or_none()
+    return _key(row) if row else None
+
+
+async def keys(work: Work, owner_id: UUID, after: UUID | None, limit: int) -> list[Key]:
+    """The owner's keys, the newest first, from below `after`."""
+    statement = select(*_KEY).where(KeyRow.owner_id == owner_id).order_by(KeyRow.id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(KeyRow.id < after)
+    return [_key(row) for row in await work.session.execute(statement)]
+
+
+async def touch_key(work: Work, key_id: UUID, now: datetime) -> None:
+    """Note that the key was used, to the minute."""
+    await work.session.execute(
+        update(KeyRow)
+        .where(KeyRow.id == key_id, func.coalesce(KeyRow.last_used_at, KeyRow.created_at) < now - TOUCH_EVERY)
+        .values(last_used_at=now)
+    )
+
+
+async def revoke_key(work: Work, key_id: UUID) -> bool:
+    """Whether it was this call that revoked it."""
+    statement = (
+        update(KeyRow)
+        .where(KeyRow.id == key_id, KeyRow.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+        .returning(KeyRow.id)
+    )
+    return await work.session.scalar(statement) is not None
+
+
+# ---------------------------------------------------------------- cleaning up
+
+
+async def forget_old(work: Work, before: datetime) -> None:
+    """Delete sessions that ended before then, and attempts made before then."""
+    await work.session.execute(
+        delete(SessionRow).where((SessionRow.expires_at < before) | (SessionRow.revoked_at < before))
+    )
+    await work.session.execute(text("delete from sign_in_attempts where at < :before"), {"before": before})

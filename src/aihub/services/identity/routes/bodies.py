@@ -1,0 +1,195 @@
+"""The shapes of identity's requests and answers."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from aihub.services.identity.contracts import Key, KeyCredits, Line, RoleInfo, Session, User
+from aihub.services.identity.domain import LONGEST_PASSWORD, session_end
+
+Name = Annotated[Line, Field(max_length=200)]
+Email = Annotated[Line, Field(min_length=1, max_length=320)]
+Password = Annotated[str, Field(min_length=1, max_length=LONGEST_PASSWORD)]
+RoleNames = Annotated[list[Line], Field(max_length=50)]
+
+
+class AccountBody(BaseModel):
+    """The signed-in user."""
+
+    id: UUID
+    email: str
+    name: str
+    locale: str
+    theme: str
+    roles: list[str]
+    permissions: list[str]
+    email_verified: bool
+
+
+class SessionBody(BaseModel):
+    user: AccountBody
+    csrf_token: str
+    expires_at: datetime
+    second_factor_needed: Literal["enrol", "prove"] | None
+    """What has to be done before anything else: add a second factor, or show the one there is."""
+
+
+class UserBody(BaseModel):
+    id: UUID
+    email: str
+    name: str
+    active: bool
+    roles: list[str]
+    created_at: datetime
+    last_sign_in_at: datetime | None
+
+
+class UsersBody(BaseModel):
+    items: list[UserBody]
+    next_cursor: str | None
+
+
+class RoleBody(BaseModel):
+    name: str
+    title: str
+    permissions: list[str]
+
+
+class RolesBody(BaseModel):
+    items: list[RoleBody]
+
+
+class KeyCreditsBody(BaseModel):
+    balance: str
+    available: str
+
+
+class KeyBody(BaseModel):
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[str]
+    expires_at: datetime | None
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    credits: KeyCreditsBody | None
+
+
+class NewKeyBody(KeyBody):
+    """A key with its text, which is shown this once."""
+
+    key: str
+
+
+class KeysBody(BaseModel):
+    items: list[KeyBody]
+    next_cursor: str | None
+
+
+class SetupState(BaseModel):
+    needed: bool
+
+
+class SetupRequest(BaseModel):
+    token: Annotated[str, Field(min_length=1, max_length=200)]
+    email: Email
+    name: Name = ""
+    password: Password
+
+
+class SignInRequest(BaseModel):
+    email: Email
+    password: Password
+    code: Annotated[Line, Field(min_length=1, max_length=40)] | None = None
+
+
+class ProfileChange(BaseModel):
+    name: Name | None = None
+    locale: Literal["en", "fr"] | None = None
+    theme: Literal["system", "light", "dark"] | None = None
+
+
+class PasswordChange(BaseModel):
+    current_password: Password
+    new_password: Password
+
+
+class KeyRequest(BaseModel):
+    name: Annotated[Line, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[Line], Field(max_length=100)] = []
+    expires_at: AwareDatetime | None = None
+    credits: Annotated[Line, Field(max_length=30)] | None = None
+
+
+class UserRequest(BaseModel):
+    email: Email
+    name: Name = ""
+    password: Password
+    roles: RoleNames = []
+
+
+class UserChange(BaseModel):
+    name: Name | None = None
+    active: bool | None = None
+    roles: RoleNames | None = None
+
+
+def account_body(user: User, permissions: frozenset[str]) -> AccountBody:
+    return AccountBody(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        locale=user.locale,
+        theme=user.theme,
+        roles=list(user.roles),
+        permissions=sorted(permissions),
+        email_verified=user.email_verified_at is not None,
+    )
+
+
+def session_body(
+    user: User,
+    permissions: frozenset[str],
+    session: Session,
+    csrf_token: str,
+    restriction: Literal["enrol", "prove"] | None,
+) -> SessionBody:
+    return SessionBody(
+        user=account_body(user, permissions),
+        csrf_token=csrf_token,
+        expires_at=session_end(session.last_seen_at, session.expires_at),
+        second_factor_needed=restriction,
+    )
+
+
+def user_body(user: User) -> UserBody:
+    return UserBody(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        active=user.active,
+        roles=list(user.roles),
+        created_at=user.created_at,
+        last_sign_in_at=user.last_sign_in_at,
+    )
+
+
+def role_body(role: RoleInfo) -> RoleBody:
+    return RoleBody(name=role.name, title=role.title, permissions=list(role.permissions))
+
+
+def key_body(key: Key, own: KeyCredits | None) -> KeyBody:
+    return KeyBody(
+        id=key.id,
+        name=key.name,
+        prefix=key.prefix,
+        scopes=list(key.scopes),
+        expires_at=key.expires_at,
+        created_at=key.created_at,
+        last_used_at=key.last_used_at,
+        revoked_at=key.revoked_at,
+        credits=KeyCreditsBody(balance=own.balance, available=own.available) if own else None,
+    )

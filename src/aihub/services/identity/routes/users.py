@@ -1,0 +1,96 @@
+"""People and roles, for administrators."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from aihub.kernel.auth import Actor, requires
+from aihub.kernel.db import system
+from aihub.kernel.runtime import Runtime
+from aihub.services.identity import service
+from aihub.services.identity.contracts import BeyondOwnPermissions, Line, Wallets
+from aihub.services.identity.domain import SIGNED_UP
+from aihub.services.identity.routes.bodies import (
+    RolesBody,
+    UserBody,
+    UserChange,
+    UserRequest,
+    UsersBody,
+    role_body,
+    user_body,
+)
+
+router = APIRouter(prefix="/api/v1", tags=["identity"])
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+@router.get("/users", dependencies=[requires("users:read")])
+async def list_users(
+    request: Request,
+    search: Annotated[Line, Query(max_length=200)] = "",
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> UsersBody:
+    """Users whose name or address contains `search`, the newest first."""
+    async with _runtime(request).database.work(system("list users")) as work:
+        users, following = await service.list_users(work, search=search, after=cursor, limit=limit)
+    return UsersBody(
+        items=[user_body(user) for user in users], next_cursor=str(following) if following else None
+    )
+
+
+@router.post("/users", status_code=201)
+async def create_user(
+    request: Request, body: UserRequest, actor: Annotated[Actor, requires("users:create")]
+) -> UserBody:
+    """Create an account. Other roles than `user` need `roles:assign`, the roles' own permissions
+    and a fresh proof."""
+    runtime = _runtime(request)
+    if set(body.roles) - {SIGNED_UP}:
+        await service.require_fresh(runtime, actor)
+    async with runtime.database.work(system("create a user")) as work:
+        user = await service.create_user(
+            work,
+            email=body.email,
+            name=body.name,
+            password=body.password,
+            roles=body.roles or (SIGNED_UP,),
+            wallets=runtime.get(Wallets),
+            actor=actor,
+        )
+    return user_body(user)
+
+
+@router.patch("/users/{user_id}")
+async def update_user(
+    request: Request,
+    user_id: UUID,
+    body: UserChange,
+    actor: Annotated[Actor, requires("users:update")],
+) -> UserBody:
+    """Rename, deactivate or activate an account, or (with `roles:assign` and a fresh proof) change its
+    roles.
+
+    A deactivated account is signed out and its keys stop working at once.
+    """
+    if body.roles is not None and not actor.may("roles:assign"):
+        raise BeyondOwnPermissions("You lack roles:assign.")
+    if body.roles is not None:
+        await service.require_fresh(_runtime(request), actor)
+    async with _runtime(request).database.work(system("change a user")) as work:
+        user = await service.update_user(
+            work, user_id, actor=actor, name=body.name, active=body.active, roles=body.roles
+        )
+    return user_body(user)
+
+
+@router.get("/roles", dependencies=[requires("roles:read")])
+async def list_roles(request: Request) -> RolesBody:
+    """Every role with its permissions."""
+    async with _runtime(request).database.work(system("list roles")) as work:
+        return RolesBody(items=[role_body(role) for role in await service.list_roles(work)])

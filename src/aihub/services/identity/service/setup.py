@@ -1,0 +1,54 @@
+"""The first start: a link on the console makes the first super_admin, once."""
+
+from aihub.kernel.clock import Clock
+from aihub.kernel.db import Work
+from aihub.kernel.tokens import new_token, token_hash
+from aihub.services.identity import link_queries, queries
+from aihub.services.identity.contracts import SetupDone, SetupLinkInvalid, User, Wallets
+from aihub.services.identity.domain import SETUP_LINK_LIFE, SUPER_ADMIN
+from aihub.services.identity.service.accounts import create_user
+
+_CLOCK = Clock()
+
+
+async def setup_needed(work: Work) -> bool:
+    """Whether the hub has no active super_admin yet."""
+    return not await queries.administrator_exists(work)
+
+
+async def ensure_setup_link(work: Work, clock: Clock = _CLOCK) -> str | None:
+    """A one-time token, good for a day, when no super_admin exists; else None.
+
+    Each start makes one, because only the hash of the last is kept. Whoever uses one of them first ends
+    them all.
+    """
+    await queries.lock_administrators(work)
+    if await queries.administrator_exists(work):
+        return None
+    token = new_token("")
+    await link_queries.insert_setup_link(work, token_hash(token), clock.now() + SETUP_LINK_LIFE)
+    return token
+
+
+async def complete_setup(
+    work: Work,
+    *,
+    token: str,
+    email: str,
+    name: str,
+    password: str,
+    wallets: Wallets,
+    clock: Clock = _CLOCK,
+) -> User:
+    """Create the first super_admin. Of two at once one succeeds.
+
+    Raises SetupDone, SetupLinkInvalid, InvalidRequest or WeakPassword.
+    """
+    await queries.lock_administrators(work)
+    if await queries.administrator_exists(work):
+        raise SetupDone()
+    if not await link_queries.setup_link_valid(work, token_hash(token), clock.now()):
+        raise SetupLinkInvalid()
+    return await create_user(
+        work, email=email, password=password, name=name, roles=(SUPER_ADMIN,), wallets=wallets
+    )

@@ -1,0 +1,202 @@
+"""Somebody's ways to sign in, in a real browser with a passkey device of its own.
+
+Passkey → sign in with it → authenticator app → password and code → the phone is gone, a recovery code →
+a fresh proof before a key is made → another browser is signed out from here.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import psycopg
+import pyotp
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from tests.support.browser import chromium
+from tests.support.hub import Hub, running_hub
+
+from aihub.kernel.postgres import EmbeddedPostgres
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    with running_hub(AIHUB_EMBEDDED="false") as hub:
+        yield hub
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = chromium(playwright)
+        yield browser
+        browser.close()
+
+
+def _address(hub: Hub) -> str:
+    """By name: browsers bind passkeys to names only."""
+    return f"http://localhost:{hub.port}"
+
+
+def _with_device(context: BrowserContext) -> Page:
+    """A page whose browser has a fingerprint reader that always says yes."""
+    page = context.new_page()
+    devtools = context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return page
+
+
+def _inside(page: Page) -> Locator:
+    return page.get_by_role("navigation", name="Main")
+
+
+def _sign_out(page: Page) -> None:
+    page.get_by_role("button", name="Account").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def _password(page: Page) -> None:
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def _code(page: Page, code: str) -> None:
+    page.get_by_label("Code").fill(code)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def _age_proofs(hub: Hub) -> None:
+    """Everybody's last proof was eleven minutes ago."""
+    postgres = EmbeddedPostgres(hub.home)
+    postgres.attach()
+    with psycopg.connect(postgres.dsn("superuser"), autocommit=True) as db:
+        db.execute("update sessions set proved_at = proved_at - %s", (timedelta(minutes=11),))
+
+
+def test_from_the_first_passkey_to_the_last_session(hub: Hub, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    page = _with_device(context)
+    security = f"{_address(hub)}/account/security"
+
+    page.goto(f"{_address(hub)}/setup#token={hub.setup_token()}")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Name").fill("Ada")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Create administrator").click()
+    expect(_inside(page)).to_be_visible()
+
+    # A passkey, and in with it: nothing typed.
+    page.goto(security)
+    page.get_by_role("button", name="Add a passkey").click()
+    dialog = page.get_by_role("dialog", name="Add a passkey")
+    dialog.get_by_label("Name").fill("Laptop")
+    dialog.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("table", name="Passkeys").get_by_text("Laptop")).to_be_visible()
+    _sign_out(page)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(_inside(page)).to_be_visible()
+
+    # An authenticator app, from its picture to the recovery codes.
+    page.goto(security)
+    page.get_by_role("button", name="Set up an app").click()
+    dialog = page.get_by_role("dialog", name="Set up an app")
+    expect(dialog.get_by_role("img", name="Picture for the authenticator app")).to_be_visible()
+    app = pyotp.TOTP(dialog.get_by_label("Or type this into the app").input_value())
+    dialog.get_by_label("The code that the app shows now").fill(app.now())
+    dialog.get_by_role("button", name="Confirm").click()
+    listed = dialog.get_by_role("list", name="Recovery codes").get_by_role("listitem")
+    expect(listed).to_have_count(10)
+    recovery = listed.all_inner_texts()
+    dialog.get_by_role("button", name="I have kept them").click()
+    expect(page.get_by_text("10 codes left")).to_be_visible()
+
+    # Password, then code. The one just used does not work again; the next one does.
+    _sign_out(page)
+    _password(page)
+    expect(page.get_by_role("heading", name="One more step")).to_be_visible()
+    _code(page, "000000")
+    expect(page.get_by_text("This code is wrong or has been used")).to_be_visible()
+    _code(page, app.at(int(time.time()), counter_offset=1))
+    expect(_inside(page)).to_be_visible()
+
+    # The phone is gone: a recovery code lets in, and the app is taken off.
+    _sign_out(page)
+    _password(page)
+    _code(page, recovery[3])
+    expect(_inside(page)).to_be_visible()
+    page.goto(security)
+    expect(page.get_by_text("9 codes left")).to_be_visible()
+
+    # Eleven minutes later a key needs a fresh proof; given, the key is made without another click.
+    _age_proofs(hub)
+    page.goto(f"{_address(hub)}/account/keys")
+    page.get_by_role("button", name="Create key").first.click()
+    page.get_by_label("Name").fill("Notebook")
+    page.get_by_role("dialog").get_by_role("button", name="Create key").click()
+    proof = page.get_by_role("dialog", name="Is it still you?")
+    proof.get_by_label("Your password").fill("not my password")
+    proof.get_by_role("button", name="Go on").click()
+    expect(proof.get_by_text("The current password is wrong")).to_be_visible()
+    proof.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_label("Key", exact=True)).to_have_value(re.compile("^ahk_"))
+    page.goto(security)
+    page.get_by_role("button", name="Remove the app").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_text("Not set up")).to_be_visible()
+
+    # Another browser, seen and signed out from here.
+    elsewhere = browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB").new_page()
+    elsewhere.goto(f"{_address(hub)}/sign-in")
+    _password(elsewhere)
+    expect(elsewhere.get_by_role("textbox", name="Message")).to_be_visible()
+    page.reload()
+    table = page.get_by_role("table", name="Where you are signed in")
+    expect(table.get_by_role("row")).to_have_count(3)
+    expect(table.get_by_text("Chrome on Linux")).to_have_count(2)
+    table.get_by_role("button", name=re.compile("^Sign out")).click()
+    expect(table.get_by_role("row")).to_have_count(2)
+    elsewhere.reload()
+    expect(elsewhere.get_by_role("heading", name="Sign in")).to_be_visible()
+
+    # By numbers there are no passkeys, and the page says where there are.
+    numbers = browser.new_context(locale="en-GB").new_page()
+    numbers.goto(f"{hub.url}/sign-in")
+    expect(numbers.get_by_role("link", name=f"Open {_address(hub)}")).to_be_visible()
+    expect(numbers.get_by_role("button", name="Sign in with a passkey")).to_have_count(0)
+
+
+def test_a_role_that_needs_a_second_factor_adds_one_first(browser: Browser) -> None:
+    with running_hub(AIHUB_EMBEDDED="false", AIHUB_SECOND_FACTOR_ROLES="super_admin") as strict:
+        page = _with_device(browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB"))
+        page.goto(f"{_address(strict)}/setup#token={strict.setup_token()}")
+        page.get_by_label("E-mail").fill(EMAIL)
+        page.get_by_label("Name").fill("Ada")
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Create administrator").click()
+        expect(page.get_by_role("heading", name="Add a second factor")).to_be_visible()
+        page.goto(f"{_address(strict)}/account/profile")
+        expect(page.get_by_role("heading", name="Add a second factor")).to_be_visible()
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(page.get_by_role("heading", name="Profile")).to_be_visible()
+
+        # With the password alone the passkey has to be shown before anything else.
+        page.context.clear_cookies()
+        page.goto(f"{_address(strict)}/sign-in")
+        _password(page)
+        expect(page.get_by_role("heading", name="Show your second factor")).to_be_visible()
+        page.get_by_role("button", name="Use a passkey").click()
+        expect(page.get_by_role("textbox", name="Message")).to_be_visible()

@@ -1,0 +1,23 @@
+"""Debian's Chromium, driven headless."""
+
+import os
+import shutil
+
+from playwright.sync_api import Browser, Playwright
+
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def chromium(playwright: Playwright) -> Browser:
+    """A browser. AIHUB_TEST_CHROMIUM names another one than the system's."""
+    path = os.environ.get("AIHUB_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    assert path, "no Chromium was found: 'make test' installs it where it may"
+    return playwright.chromium.launch(executable_path=path, args=_FLAGS)

@@ -1,0 +1,79 @@
+import { useMantineColorScheme } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { lazy, Suspense, useEffect } from 'react'
+import { Navigate, Outlet, useLocation } from 'react-router'
+import { Problem } from '@/api/client'
+import { readSetup } from '@/api/identity'
+import { sessionQuery } from '@/api/session'
+import { StepUp } from '@/features/security/StepUp'
+import { useLanguage } from '@/i18n'
+import { EntryPage } from '@/ui/EntryPage'
+import { ErrorPanel } from '@/ui/ErrorPanel'
+import { SessionContext } from '@/ui/session'
+import { ShellSkeleton } from './shell/ShellSkeleton'
+
+const SecondFactorGate = lazy(async () => ({
+  default: (await import('@/features/security/SecondFactorGate')).SecondFactorGate,
+}))
+
+function isSignedOut(error: unknown): boolean {
+  return error instanceof Problem && error.status === 401
+}
+
+/** Everything below needs a session; without one the way leads to setup or sign-in, and back again afterwards. */
+export function SignedIn() {
+  const { t, setLocale } = useLanguage()
+  const { setColorScheme } = useMantineColorScheme()
+  const location = useLocation()
+  const session = useQuery(sessionQuery)
+  const signedOut = isSignedOut(session.error)
+  const setup = useQuery({
+    queryKey: ['setup'],
+    queryFn: ({ signal }) => readSetup(signal),
+    enabled: signedOut,
+    staleTime: 0,
+  })
+  const locale = session.data?.user.locale
+  const theme = session.data?.user.theme
+
+  useEffect(() => {
+    if (locale !== undefined) setLocale(locale)
+    // Only a change of the account's language counts; the setter is a new function after each change.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [locale])
+
+  useEffect(() => {
+    if (theme !== undefined) setColorScheme(theme === 'system' ? 'auto' : theme)
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [theme])
+
+  if (signedOut) {
+    if (setup.isPending) return <ShellSkeleton />
+    if (setup.data?.needed === true) return <Navigate to="/setup" replace />
+    const next = location.pathname + location.search
+    return <Navigate to={next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`} replace />
+  }
+  if (session.data !== undefined) {
+    const needed = session.data.second_factor_needed
+    return (
+      <SessionContext value={session.data}>
+        {needed === null ? (
+          <Outlet />
+        ) : (
+          <Suspense fallback={<ShellSkeleton />}>
+            <SecondFactorGate needed={needed} />
+          </Suspense>
+        )}
+        <StepUp />
+      </SessionContext>
+    )
+  }
+  if (session.isError) {
+    return (
+      <EntryPage title={t.errors.title}>
+        <ErrorPanel error={session.error} onRetry={() => void session.refetch()} />
+      </EntryPage>
+    )
+  }
+  return <ShellSkeleton />
+}

@@ -1,0 +1,16 @@
+import { useLanguage } from '@/i18n'
+import { Page } from '@/ui/Page'
+import { AppSection } from './AppSection'
+import { DevicesSection } from './DevicesSection'
+import { PasskeysSection } from './PasskeysSection'
+
+export function SecurityPage() {
+  const { t } = useLanguage()
+  return (
+    <Page title={t.security.title} lead={t.security.lead}>
+      <PasskeysSection />
+      <AppSection />
+      <DevicesSection />
+    </Page>
+  )
+}

@@ -1,0 +1,225 @@
+/** What the hub's errors say in French, by their permanent codes. The hub itself words them in English. */
+export interface Said {
+  title: string
+  remedy: string
+}
+
+const TRY_AGAIN = 'Réessayez dans quelques secondes.'
+
+export const problems: Record<string, Said> = {
+  'auth.csrf': { title: 'La demande ne vient pas d’une page du hub', remedy: 'Rechargez la page, puis réessayez.' },
+  'auth.forbidden': { title: 'Vous n’avez pas ce droit', remedy: 'Demandez-le à un administrateur.' },
+  'auth.insecure_address': {
+    title: 'Un navigateur ne peut pas rester connecté à cette adresse',
+    remedy: 'Ouvrez le hub en https://, ou sur sa propre machine par http://127.0.0.1 ou http://localhost.',
+  },
+  'auth.required': { title: 'Vous n’êtes pas connecté', remedy: 'Connectez-vous.' },
+  'auth.session_ended': { title: 'Votre session est terminée', remedy: 'Connectez-vous de nouveau.' },
+  'auth.session_required': {
+    title: 'Cela demande une connexion par mot de passe',
+    remedy: 'Connectez-vous sur la page de connexion ; une clé d’API ne suffit pas.',
+  },
+  'auth.sign_in_failed': {
+    title: 'L’adresse e-mail ou le mot de passe est faux',
+    remedy: 'Vérifiez les deux. Si vous avez oublié le mot de passe, demandez-en un nouveau à un administrateur.',
+  },
+  'auth.too_many_attempts': {
+    title: 'Trop d’essais de connexion',
+    remedy: 'Attendez quelques minutes avant de réessayer.',
+  },
+  'auth.weak_password': {
+    title: 'Ce mot de passe est trop facile à deviner',
+    remedy: 'Prenez quelques mots sans lien entre eux, ou laissez un gestionnaire de mots de passe en créer un.',
+  },
+  'auth.wrong_password': {
+    title: 'Le mot de passe actuel est faux',
+    remedy: 'Saisissez celui avec lequel vous vous êtes connecté.',
+  },
+  'conversation.answer_in_progress': {
+    title: 'Une réponse est en cours dans cette conversation',
+    remedy: 'Attendez sa fin, ou arrêtez-la ; une autre conversation reste possible entre-temps.',
+  },
+  'conversation.context_too_long': {
+    title: 'La question dépasse ce que le modèle peut lire',
+    remedy: 'Raccourcissez la question, les pièces jointes ou la consigne, ou choisissez un modèle au contexte plus long.',
+  },
+  'conversation.full': {
+    title: 'Cette conversation a atteint sa taille maximale',
+    remedy: 'Commencez-en une autre ; exportez celle-ci si son texte doit vous suivre.',
+  },
+  'conversation.not_found': {
+    title: 'Cette conversation n’existe pas',
+    remedy: 'Vérifiez l’adresse ; elle a pu être supprimée ou appartenir à quelqu’un d’autre.',
+  },
+  'credits.below_zero': {
+    title: 'Le solde passerait sous ce qui est retenu',
+    remedy: 'Retirez moins, ou attendez la fin des réponses en cours.',
+  },
+  'credits.insufficient': {
+    title: 'Il n’y a pas assez de crédits',
+    remedy: 'Demandez des crédits à un administrateur, ou choisissez un modèle moins cher.',
+  },
+  'database.busy': { title: 'La base de données est très occupée', remedy: TRY_AGAIN },
+  'database.conflict': { title: 'Deux changements se sont croisés', remedy: 'Réessayez ; rien n’a été changé.' },
+  'database.unavailable': { title: 'La base de données ne répond pas', remedy: TRY_AGAIN },
+  'embedded.file_exists': {
+    title: 'Un fichier porte déjà ce nom',
+    remedy: 'Donnez un autre nom au fichier, ou supprimez celui qui est là.',
+  },
+  'embedded.file_in_use': {
+    title: 'Ce fichier est le modèle qui tourne',
+    remedy: 'Choisissez d’abord un autre fichier ou le modèle de démonstration.',
+  },
+  'embedded.file_not_found': {
+    title: 'Ce fichier de modèle n’existe pas',
+    remedy: 'Choisissez un fichier de la liste, ou envoyez-le.',
+  },
+  'embedded.folder_unwritable': {
+    title: 'On ne peut pas écrire dans le dossier des modèles',
+    remedy: 'Donnez au compte du hub le droit d’écrire dans AIHUB_HOME/models, ou déposez-y le fichier à la main.',
+  },
+  'embedded.no_room': {
+    title: 'Il n’y a pas assez de place sur le disque pour ce fichier',
+    remedy: 'Libérez de la place, ou déplacez AIHUB_HOME sur un disque plus grand.',
+  },
+  'embedded.not_gguf': {
+    title: 'Ce n’est pas un fichier GGUF',
+    remedy: 'Choisissez un modèle de discussion au format GGUF ; un tel fichier commence par les quatre lettres GGUF.',
+  },
+  'embedded.set_by_operator': {
+    title: 'L’exploitant de ce hub a choisi le modèle',
+    remedy: 'Retirez AIHUB_EMBEDDED_GGUF et redémarrez le hub pour choisir ici.',
+  },
+  'embedded.upload_cut': {
+    title: 'Le fichier n’est pas arrivé en entier',
+    remedy: 'Envoyez-le de nouveau ; rien n’en a été gardé.',
+  },
+  'gateway.busy': { title: 'Trop d’appels sont en cours', remedy: TRY_AGAIN },
+  'gateway.name_taken': {
+    title: 'Ce nom est déjà pris',
+    remedy: 'Choisissez-en un autre ; chaque nom de modèle est unique parmi tous les fournisseurs.',
+  },
+  internal: {
+    title: 'Quelque chose a échoué de notre côté',
+    remedy: 'Réessayez ; si cela se répète, donnez le numéro de la requête à votre administrateur.',
+  },
+  'jobs.not_retryable': {
+    title: 'Cette tâche ne peut pas être relancée maintenant',
+    remedy: 'Seules les tâches en échec, annulées ou prévues plus tard peuvent l’être.',
+  },
+  'keys.scopes_beyond_own': {
+    title: 'Une clé ne peut pas faire plus que vous',
+    remedy: 'Retirez les permissions que vous n’avez pas.',
+  },
+  'limits.exceeded': { title: 'Trop de demandes', remedy: 'Attendez un peu avant de réessayer.' },
+  'message.bad_attachment': {
+    title: 'Une pièce jointe ne convient pas',
+    remedy: 'Joignez au plus 10 fichiers texte en UTF-8, de 1 Mo en tout.',
+  },
+  'message.nothing_to_continue': {
+    title: 'Il n’y a pas de réponse à continuer ici',
+    remedy: 'On continue une réponse arrêtée ou interrompue après son début ; sinon, posez de nouveau la question.',
+  },
+  'model.loading': { title: 'Le modèle de cette machine n’est pas encore prêt', remedy: TRY_AGAIN },
+  'model.no_room': {
+    title: 'Il n’y a pas assez de place sur le disque pour le modèle',
+    remedy: 'Libérez de la place, ou déplacez AIHUB_HOME vers un disque plus grand.',
+  },
+  'model.not_found': { title: 'Ce modèle n’existe pas', remedy: 'Choisissez un modèle de la liste.' },
+  'model.unavailable': {
+    title: 'Le modèle de cette machine ne tourne pas',
+    remedy: 'Ajoutez un fournisseur sous « Modèles et fournisseurs », ou choisissez un autre modèle.',
+  },
+  'model.unusable': {
+    title: 'Le fichier du modèle ne peut pas servir',
+    remedy:
+      'Vérifiez que c’est un modèle de discussion GGUF complet, pour lequel cette machine a assez de mémoire, ou revenez au modèle de démonstration.',
+  },
+  'model.weights_unreachable': {
+    title: 'Le modèle de cette machine n’a pas pu être récupéré',
+    remedy: 'Vérifiez le réseau, ou ajoutez un fournisseur sous « Modèles et fournisseurs ».',
+  },
+  'model.wrong_kind': {
+    title: 'Ce modèle sert à autre chose',
+    remedy: 'Choisissez un modèle de discussion.',
+  },
+  'provider.address_refused': {
+    title: 'Le hub n’appelle pas cette adresse',
+    remedy: 'Donnez l’adresse https publique du fournisseur, ou indiquez que l’adresse est sur votre propre réseau.',
+  },
+  'provider.bad_answer': {
+    title: 'Le fournisseur a répondu autre chose qu’une réponse',
+    remedy: 'Demandez à un administrateur de vérifier l’adresse et le type du fournisseur.',
+  },
+  'provider.context_exceeded': {
+    title: 'La question dépasse le contexte du modèle',
+    remedy: 'Raccourcissez-la, ou choisissez un modèle au contexte plus long.',
+  },
+  'provider.cut': {
+    title: 'Le fournisseur a coupé la réponse',
+    remedy: 'Ce qui est arrivé est conservé et compté ; demandez la suite.',
+  },
+  'provider.failed': {
+    title: 'Le fournisseur du modèle a échoué',
+    remedy: 'Réessayez, ou choisissez un modèle d’un autre fournisseur.',
+  },
+  'provider.key_refused': {
+    title: 'Le fournisseur refuse la clé du hub',
+    remedy: 'Demandez à un administrateur de vérifier la clé d’API du fournisseur.',
+  },
+  'provider.model_missing': {
+    title: 'Le fournisseur ne connaît pas ce modèle',
+    remedy: 'Demandez à un administrateur de vérifier le nom du modèle chez le fournisseur.',
+  },
+  'provider.rate_limited': {
+    title: 'Le fournisseur limite les demandes du hub',
+    remedy: 'Attendez un peu, ou choisissez un modèle d’un autre fournisseur.',
+  },
+  'provider.timeout': {
+    title: 'Le fournisseur du modèle a mis trop de temps',
+    remedy: 'Réessayez, demandez une réponse plus courte, ou choisissez un modèle plus rapide.',
+  },
+  'provider.unreachable': {
+    title: 'Le fournisseur du modèle ne répond pas',
+    remedy: 'Réessayez dans quelques secondes, ou choisissez un modèle d’un autre fournisseur.',
+  },
+  'request.too_large': {
+    title: 'La demande est trop grande',
+    remedy: 'Envoyez moins en une fois, ou demandez à votre administrateur de relever la limite.',
+  },
+  'resource.conflict': {
+    title: 'Cela contredit ce qui existe déjà',
+    remedy: 'Rechargez la page, regardez l’état présent et réessayez.',
+  },
+  'resource.not_found': {
+    title: 'Il n’y a rien ici',
+    remedy: 'Vérifiez l’adresse ; la chose a pu être supprimée ou appartenir à quelqu’un d’autre.',
+  },
+  'roles.beyond_own': {
+    title: 'Vous ne pouvez ni donner ni retirer ce que vous ne pouvez pas faire',
+    remedy: 'Demandez à quelqu’un qui en a le droit.',
+  },
+  'run.broken': { title: 'La réponse du modèle est incompréhensible', remedy: 'Reposez la question, ou changez de modèle.' },
+  'run.empty_answer': {
+    title: 'Le modèle n’a rien répondu',
+    remedy: 'Reposez la question, autrement peut-être, ou changez de modèle.',
+  },
+  'run.interrupted': {
+    title: 'La réponse a été interrompue par l’arrêt du hub',
+    remedy: 'Rien de ce qui était affiché n’est perdu. Choisissez « Continuer » pour la suite.',
+  },
+  'service.unavailable': { title: 'Le hub ne peut pas le faire maintenant', remedy: TRY_AGAIN },
+  'setup.done': { title: 'Ce hub est déjà installé', remedy: 'Connectez-vous, ou demandez un compte à un administrateur.' },
+  'setup.link_invalid': {
+    title: 'Ce lien d’installation n’est pas valable',
+    remedy: 'Prenez le dernier lien de la console ; un redémarrage du hub en affiche un nouveau.',
+  },
+  'users.email_taken': {
+    title: 'Un compte existe déjà à cette adresse',
+    remedy: 'Prenez une autre adresse, ou modifiez le compte existant.',
+  },
+  'users.last_administrator': {
+    title: 'Le hub resterait sans super-administrateur actif',
+    remedy: 'Donnez d’abord ce rôle à quelqu’un d’autre.',
+  },
+}
