@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from aihub.kernel.db import system
 from aihub.kernel.jobs import Job, JobContext
-from aihub.services.identity import link_queries, queries, service
+from aihub.services.identity import queries, service
 from aihub.services.identity.contracts import Post
+from aihub.services.identity.queries import links
 
 _KEPT = timedelta(days=30)
 
@@ -14,7 +15,7 @@ async def tidy(context: JobContext) -> None:
     """Forget sessions, setup links and attempts that ended a month ago."""
     async with context.runtime.database.work(system("forget old sessions")) as work:
         await queries.forget_old(work, context.runtime.clock.now() - _KEPT)
-        await link_queries.forget_old(work, context.runtime.clock.now() - _KEPT)
+        await links.forget_old(work, context.runtime.clock.now() - _KEPT)
 
 
 async def reset_password(context: JobContext, *, email: str) -> None:

@@ -8,7 +8,7 @@ from aihub.kernel.auth import Actor
 from aihub.kernel.db import Work
 from aihub.kernel.errors import FieldError, InvalidRequest, NotFound
 from aihub.kernel.passwords import hash_password
-from aihub.services.identity import link_queries, queries
+from aihub.services.identity import queries
 from aihub.services.identity.contracts import (
     Access,
     BeyondOwnPermissions,
@@ -19,6 +19,7 @@ from aihub.services.identity.contracts import (
     Wallets,
 )
 from aihub.services.identity.domain import SIGNED_UP, SUPER_ADMIN, normal_email
+from aihub.services.identity.queries import links
 from aihub.services.identity.service.strength import checked_password
 
 
@@ -83,7 +84,7 @@ async def create_user(
         raise EmailTaken(errors=[FieldError("email", "is taken", "taken")])
     await queries.give_roles(work, user_id, roles, actor.user_id if actor else None)
     if SUPER_ADMIN in roles:
-        await link_queries.close_setup_links(work)
+        await links.close_setup_links(work)
     await wallets.open_user(work, user_id)
     await audit.record(
         work,
@@ -167,7 +168,7 @@ async def set_password(
         await checked_password(password, "new_password", known=(user.email, user.name))
     )
     await queries.update_user(work, user_id, password_hash=hashed)
-    await link_queries.close_of(work, link_queries.PASSWORD_RESET, user_id)
+    await links.close_of(work, links.PASSWORD_RESET, user_id)
     ended = await queries.revoke_sessions(work, owner_id=user_id, keep=keep_session)
     await audit.record(
         work,
@@ -213,7 +214,7 @@ async def _change_roles(
     await queries.take_roles(work, user_id, before - after)
     await queries.give_roles(work, user_id, after - before, actor.user_id if actor else None)
     if SUPER_ADMIN in after:
-        await link_queries.close_setup_links(work)
+        await links.close_setup_links(work)
 
 
 def may_assign(actor: Actor, roles: dict[str, RoleInfo]) -> None:

@@ -5,9 +5,10 @@ from aihub.kernel.auth import Actor
 from aihub.kernel.clock import Clock
 from aihub.kernel.db import Work
 from aihub.kernel.errors import FieldError, NotFound
-from aihub.services.identity import link_queries, queries
+from aihub.services.identity import queries
 from aihub.services.identity.contracts import EmailTaken, Letter, LinkInvalid, Post, User
 from aihub.services.identity.domain import VERIFICATION_LINK_LIFE
+from aihub.services.identity.queries import links
 from aihub.services.identity.service.accounts import checked_email
 from aihub.services.identity.service.links import make_link, use_link
 
@@ -26,10 +27,10 @@ async def send_verification(work: Work, actor: Actor, *, email: str | None, post
     if to != user.email and await queries.user_by_email(work, to) is not None:
         raise EmailTaken(errors=[FieldError("email", "is taken", "taken")])
     await queries.lock_user(work, user.id)
-    await link_queries.close_of(work, link_queries.EMAIL_VERIFICATION, user.id)
+    await links.close_of(work, links.EMAIL_VERIFICATION, user.id)
     _, token, expires_at = await make_link(
         work,
-        link_queries.EMAIL_VERIFICATION,
+        links.EMAIL_VERIFICATION,
         email=to,
         life=VERIFICATION_LINK_LIFE,
         clock=clock,
@@ -56,18 +57,18 @@ async def verify_email(work: Work, *, token: str, post: Post, clock: Clock) -> U
 
     Raises LinkInvalid, or EmailTaken when somebody else got the address first.
     """
-    link = await use_link(work, link_queries.EMAIL_VERIFICATION, token, clock)
+    link = await use_link(work, links.EMAIL_VERIFICATION, token, clock)
     before = await queries.user(work, link.owner_id) if link.owner_id else None
     if before is None or not before.active:
         raise LinkInvalid()
     if before.email != link.email:
         # Links to the old address stop working; whoever reads it learns of the change.
-        await link_queries.close_of(work, link_queries.PASSWORD_RESET, before.id)
+        await links.close_of(work, links.PASSWORD_RESET, before.id)
         await post.send(
             work,
             Letter("email_changed", before.email, before.locale, {"email": link.email}, owner=before.id),
         )
-    if not await link_queries.set_address(work, before.id, link.email, clock.now()):
+    if not await links.set_address(work, before.id, link.email, clock.now()):
         raise EmailTaken()
     await audit.record(
         work,

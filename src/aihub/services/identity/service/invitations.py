@@ -9,7 +9,7 @@ from aihub.kernel.auth import Actor
 from aihub.kernel.clock import Clock
 from aihub.kernel.db import Work
 from aihub.kernel.errors import FieldError, NotFound
-from aihub.services.identity import link_queries, queries
+from aihub.services.identity import queries
 from aihub.services.identity.contracts import (
     BeyondOwnPermissions,
     EmailTaken,
@@ -22,6 +22,7 @@ from aihub.services.identity.contracts import (
 )
 from aihub.services.identity.domain import INVITATION_LIFE, SIGNED_UP
 from aihub.services.identity.models import LinkRow
+from aihub.services.identity.queries import links
 from aihub.services.identity.service.accounts import checked_email, create_user, known_roles, may_assign
 from aihub.services.identity.service.links import look_at_link, make_link, use_link
 
@@ -47,7 +48,7 @@ async def invite(
     chosen = await known_roles(work, roles)
     if set(roles) - {SIGNED_UP}:
         may_assign(actor, chosen)
-    await link_queries.lock_invitations(work)
+    await links.lock_invitations(work)
     if await queries.user_by_email(work, email) is not None:
         raise EmailTaken(errors=[FieldError("email", "is taken", "taken")])
     return await _send(work, email, name, tuple(roles), locale, actor, post, clock, "user.invite")
@@ -63,7 +64,7 @@ async def resend_invitation(
     before = await _open(work, invitation_id)
     if set(before.roles) - {SIGNED_UP}:
         may_assign(actor, await known_roles(work, before.roles))
-    await link_queries.lock_invitations(work)
+    await links.lock_invitations(work)
     if await queries.user_by_email(work, before.email) is not None:
         raise EmailTaken()
     return await _send(
@@ -74,7 +75,7 @@ async def resend_invitation(
 async def revoke_invitation(work: Work, invitation_id: UUID, *, actor: Actor) -> None:
     """Its link stops working. Raises NotFound."""
     before = await _open(work, invitation_id)
-    if not await link_queries.revoke_invitation(work, invitation_id):
+    if not await links.revoke_invitation(work, invitation_id):
         raise NotFound("There is no such invitation.")
     await _record(work, "user.invite_revoke", before, actor)
 
@@ -83,13 +84,13 @@ async def list_invitations(
     work: Work, *, after: UUID | None = None, limit: int = 50
 ) -> tuple[list[Invitation], UUID | None]:
     """Invitations that wait, the newest first, expired ones too; and where the next page begins."""
-    rows = await link_queries.invitations(work, after, limit + 1)
+    rows = await links.invitations(work, after, limit + 1)
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
 async def look_at_invitation(work: Work, token: str, clock: Clock) -> LinkRow:
     """The invitation of this token, without accepting it. Raises LinkInvalid."""
-    return await look_at_link(work, link_queries.INVITATION, token, clock)
+    return await look_at_link(work, links.INVITATION, token, clock)
 
 
 async def accept_invitation(
@@ -100,7 +101,7 @@ async def accept_invitation(
     Who invited must still be there and allowed to give the roles. Raises LinkInvalid, WeakPassword, or
     EmailTaken when the address got an account in the meantime.
     """
-    link = await use_link(work, link_queries.INVITATION, token, clock)
+    link = await use_link(work, links.INVITATION, token, clock)
     try:
         user = await create_user(
             work,
@@ -137,11 +138,11 @@ async def _send(
     clock: Clock,
     action: str,
 ) -> Invitation:
-    await link_queries.close_invitations_to(work, email)
+    await links.close_invitations_to(work, email)
     inviter = await queries.user(work, actor.user_id)
     link_id, token, expires_at = await make_link(
         work,
-        link_queries.INVITATION,
+        links.INVITATION,
         email=email,
         life=INVITATION_LIFE,
         clock=clock,
@@ -168,7 +169,7 @@ async def _send(
 
 
 async def _open(work: Work, invitation_id: UUID) -> Invitation:
-    found = await link_queries.invitation(work, invitation_id)
+    found = await links.invitation(work, invitation_id)
     if found is None:
         raise NotFound("There is no such invitation.")
     return found

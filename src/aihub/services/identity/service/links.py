@@ -8,9 +8,9 @@ from aihub.kernel.clock import Clock
 from aihub.kernel.db import Work
 from aihub.kernel.ids import new_id
 from aihub.kernel.tokens import new_token, token_hash
-from aihub.services.identity import link_queries
 from aihub.services.identity.contracts import LinkInvalid
 from aihub.services.identity.models import LinkRow
+from aihub.services.identity.queries import links
 
 
 async def make_link(
@@ -29,7 +29,7 @@ async def make_link(
     """A new link's id, its token and when it ends."""
     link_id, token = new_id(), new_token("")
     now = clock.now()
-    await link_queries.add(
+    await links.add(
         work,
         id=link_id,
         kind=kind,
@@ -48,7 +48,7 @@ async def make_link(
 
 async def look_at_link(work: Work, kind: str, token: str, clock: Clock) -> LinkRow:
     """A link that still works, without using it. Raises LinkInvalid."""
-    link = await link_queries.by_token(work, kind, token_hash(token), clock.now())
+    link = await links.by_token(work, kind, token_hash(token), clock.now())
     if link is None:
         raise LinkInvalid()
     return link
@@ -56,7 +56,7 @@ async def look_at_link(work: Work, kind: str, token: str, clock: Clock) -> LinkR
 
 async def use_link(work: Work, kind: str, token: str, clock: Clock) -> LinkRow:
     """Use a link up; when the work is undone, it was not. Raises LinkInvalid."""
-    link = await link_queries.use(work, kind, token_hash(token), clock.now())
+    link = await links.use(work, kind, token_hash(token), clock.now())
     if link is None:
         raise LinkInvalid()
     return link

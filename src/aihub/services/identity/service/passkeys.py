@@ -24,7 +24,7 @@ from aihub.kernel.auth import Actor
 from aihub.kernel.clock import Clock
 from aihub.kernel.db import Database, Work, system
 from aihub.kernel.errors import NotFound
-from aihub.services.identity import queries, queries_factors
+from aihub.services.identity import queries
 from aihub.services.identity.contracts import (
     LastSecondFactor,
     Passkey,
@@ -35,7 +35,8 @@ from aihub.services.identity.contracts import (
     User,
 )
 from aihub.services.identity.domain import CHALLENGE_LIFE, is_local
-from aihub.services.identity.queries_factors import Challenge, Credential
+from aihub.services.identity.queries import factors
+from aihub.services.identity.queries.factors import Challenge, Credential
 from aihub.services.identity.service.second_factor import ISSUER, second_factor_of
 from aihub.services.identity.service.sessions import Caller, begin_session
 
@@ -83,12 +84,12 @@ def place_of(origin: str, host: str, public_url: str | None) -> Place:
 
 async def list_passkeys(work: Work, user_id: UUID) -> list[Passkey]:
     """The user's passkeys, the newest first."""
-    return await queries_factors.passkeys(work, user_id)
+    return await factors.passkeys(work, user_id)
 
 
 async def begin_adding(work: Work, user: User, place: Place, clock: Clock) -> Ask:
     """Ask the browser for a new passkey of this user."""
-    known = await queries_factors.credentials(work, user.id, place.rp_id)
+    known = await factors.credentials(work, user.id, place.rp_id)
     options = webauthn.generate_registration_options(
         rp_id=place.rp_id,
         rp_name=ISSUER,
@@ -126,7 +127,7 @@ async def add(
         raise PasskeyNotAdded(f"The browser's answer did not fit: {exc}.") from exc
     now = clock.now()
     async with database.work(_SCOPE) as work:
-        passkey = await queries_factors.insert_passkey(
+        passkey = await factors.insert_passkey(
             work,
             actor.user_id,
             credential_id=made.credential_id,
@@ -148,7 +149,7 @@ async def add(
 
 async def rename(work: Work, actor: Actor, passkey_id: UUID, name: str) -> Passkey:
     """Raises NotFound for a passkey of somebody else."""
-    passkey = await queries_factors.rename_passkey(work, actor.user_id, passkey_id, name)
+    passkey = await factors.rename_passkey(work, actor.user_id, passkey_id, name)
     if passkey is None:
         raise NotFound("You have no such passkey.")
     await _record(work, actor, "passkey.rename", passkey)
@@ -158,7 +159,7 @@ async def rename(work: Work, actor: Actor, passkey_id: UUID, name: str) -> Passk
 async def remove(work: Work, actor: Actor, passkey_id: UUID, required: Collection[str]) -> None:
     """Forget a passkey: it does not open anything any more. Raises NotFound or LastSecondFactor."""
     await queries.lock_user(work, actor.user_id)
-    gone = await queries_factors.delete_passkeys(work, actor.user_id, passkey_id)
+    gone = await factors.delete_passkeys(work, actor.user_id, passkey_id)
     if not gone:
         raise NotFound("You have no such passkey.")
     left = await second_factor_of(work, actor.user_id, required)
@@ -169,7 +170,7 @@ async def remove(work: Work, actor: Actor, passkey_id: UUID, required: Collectio
 
 async def ask(work: Work, user_id: UUID | None, place: Place, clock: Clock) -> Ask:
     """Ask the browser to show a passkey: of this user, or without one whichever its person picks."""
-    known = await queries_factors.credentials(work, user_id, place.rp_id) if user_id else []
+    known = await factors.credentials(work, user_id, place.rp_id) if user_id else []
     options = webauthn.generate_authentication_options(
         rp_id=place.rp_id,
         timeout=int(CHALLENGE_LIFE.total_seconds() * 1000),
@@ -235,7 +236,7 @@ async def _with_answer(
             )  # fmt: skip
             result = None
         else:
-            await queries_factors.used_passkey(work, credential.passkey.id, count, clock.now())
+            await factors.used_passkey(work, credential.passkey.id, count, clock.now())
             result = await act(work, credential)
     if result is None:
         raise PasskeyRefused()
@@ -264,15 +265,15 @@ async def _credential(work: Work, answer: Mapping[str, Any]) -> Credential | Non
         credential_id = base64url_to_bytes(str(answer.get("rawId", "")))
     except ValueError:
         return None
-    return await queries_factors.credential(work, credential_id)
+    return await factors.credential(work, credential_id)
 
 
 async def _keep(
     work: Work, owner_id: UUID | None, purpose: Purpose, challenge: bytes, place: Place, clock: Clock
 ) -> UUID:
     now = clock.now()
-    await queries_factors.forget_challenges(work, now)
-    return await queries_factors.insert_challenge(
+    await factors.forget_challenges(work, now)
+    return await factors.insert_challenge(
         work, owner_id, purpose, challenge, place.rp_id, place.origin, now + CHALLENGE_LIFE
     )
 
@@ -282,7 +283,7 @@ async def _take(
 ) -> Challenge | None:
     # In a unit of work of its own: a wrong answer uses the challenge up, too.
     async with database.work(_SCOPE) as work:
-        return await queries_factors.take_challenge(work, challenge_id, owner_id, purpose, clock.now())
+        return await factors.take_challenge(work, challenge_id, owner_id, purpose, clock.now())
 
 
 def _descriptors(known: list[Credential]) -> list[PublicKeyCredentialDescriptor]:

@@ -9,9 +9,10 @@ from aihub.kernel.db import Work
 from aihub.kernel.errors import TooManyRequests
 from aihub.kernel.jobs import Job, defer
 from aihub.kernel.limits import Limiter
-from aihub.services.identity import link_queries, queries
+from aihub.services.identity import queries
 from aihub.services.identity.contracts import Letter, LinkInvalid, Post
 from aihub.services.identity.domain import RESET_LINK_LIFE, network_of, normal_email
+from aihub.services.identity.queries import links
 from aihub.services.identity.service.accounts import set_password
 from aihub.services.identity.service.links import make_link, use_link
 from aihub.services.identity.service.sessions import Caller
@@ -45,10 +46,10 @@ async def send_reset_link(work: Work, email: str, *, post: Post, clock: Clock) -
     if user is None or not user.active:
         return
     await queries.lock_user(work, user.id)
-    await link_queries.close_of(work, link_queries.PASSWORD_RESET, user.id)
+    await links.close_of(work, links.PASSWORD_RESET, user.id)
     _, token, expires_at = await make_link(
         work,
-        link_queries.PASSWORD_RESET,
+        links.PASSWORD_RESET,
         email=user.email,
         life=RESET_LINK_LIFE,
         clock=clock,
@@ -67,7 +68,7 @@ async def reset_password(work: Work, *, token: str, password: str, post: Post, c
 
     Raises LinkInvalid or WeakPassword.
     """
-    link = await use_link(work, link_queries.PASSWORD_RESET, token, clock)
+    link = await use_link(work, links.PASSWORD_RESET, token, clock)
     user = await queries.user(work, link.owner_id) if link.owner_id else None
     # A link sent to an address that the account no longer has is of no use to whoever reads mail there.
     if user is None or not user.active or user.email != link.email:

@@ -16,7 +16,7 @@ from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import Work
 from aihub.kernel.errors import FieldError, NotFound
 from aihub.kernel.tokens import token_hash
-from aihub.services.identity import queries, queries_factors
+from aihub.services.identity import queries
 from aihub.services.identity.contracts import LastSecondFactor, NoSuchFactor, SecondFactor, Session, WrongCode
 from aihub.services.identity.domain import (
     RECOVERY_CODES,
@@ -27,6 +27,7 @@ from aihub.services.identity.domain import (
     totp_code,
     totp_step,
 )
+from aihub.services.identity.queries import factors
 from aihub.services.identity.service.accounts import may_change
 
 ISSUER = "Smart AI Hub"
@@ -50,9 +51,9 @@ async def second_factor_of(work: Work, user_id: UUID, required: Collection[str])
     """What the user has besides a password. `required`: the roles that need it."""
     access = await queries.access(work, user_id)
     return SecondFactor(
-        await queries_factors.totp_since(work, user_id),
-        await queries_factors.recovery_codes_left(work, user_id),
-        len(await queries_factors.passkeys(work, user_id)),
+        await factors.totp_since(work, user_id),
+        await factors.recovery_codes_left(work, user_id),
+        len(await factors.passkeys(work, user_id)),
         access is not None and not access.roles.isdisjoint(required),
     )
 
@@ -75,7 +76,7 @@ async def begin_totp(work: Work, crypto: Crypto, actor: Actor) -> Enrolment:
     """A fresh secret for an app. It counts from the first code on; until then an older one does."""
     secret = pyotp.random_base32()
     sealed = await crypto.seal(work, secret.encode(), context=_place(actor.user_id), owner=actor.user_id)
-    await queries_factors.begin_totp(work, actor.user_id, sealed)
+    await factors.begin_totp(work, actor.user_id, sealed)
     uri = pyotp.TOTP(secret, interval=TOTP_PERIOD).provisioning_uri(name=actor.email, issuer_name=ISSUER)
     code = segno.make_qr(uri, error="m")
     margin = 4
@@ -87,14 +88,14 @@ async def confirm_totp(work: Work, crypto: Crypto, actor: Actor, code: str, cloc
 
     Raises NoSuchFactor when none was begun, or WrongCode.
     """
-    stored = await queries_factors.totp(work, actor.user_id)
+    stored = await factors.totp(work, actor.user_id)
     if stored is None or stored[1] is None:
         raise NoSuchFactor()
     step = await _step_of(work, crypto, actor.user_id, stored[1], code, clock)
     if step is None:
         raise wrong_code()
     now = clock.now()
-    await queries_factors.confirm_totp(work, actor.user_id, step, now)
+    await factors.confirm_totp(work, actor.user_id, step, now)
     if actor.session_id is not None:
         await queries.prove_session(work, actor.session_id, now, second_factor=True)
     codes = await _new_codes(work, actor.user_id)
@@ -107,23 +108,23 @@ async def check_code(
 ) -> Literal["totp", "recovery"] | None:
     """Which of the user's codes this is, or None. It is used up: the same code does not work again."""
     if (letters := recovery_code(typed)) is not None:
-        used = await queries_factors.use_recovery_code(work, user_id, token_hash(letters), clock.now())
+        used = await factors.use_recovery_code(work, user_id, token_hash(letters), clock.now())
         if used:
-            left = await queries_factors.recovery_codes_left(work, user_id)
+            left = await factors.recovery_codes_left(work, user_id)
             await _record(work, None, "recovery_code.use", user_id, {"left": left})
         return "recovery" if used else None
-    stored = await queries_factors.totp(work, user_id)
+    stored = await factors.totp(work, user_id)
     if stored is None or stored[0] is None:
         return None
     step = await _step_of(work, crypto, user_id, stored[0], typed, clock)
-    if step is None or not await queries_factors.use_step(work, user_id, step):
+    if step is None or not await factors.use_step(work, user_id, step):
         return None
     return "totp"
 
 
 async def new_recovery_codes(work: Work, actor: Actor) -> list[str]:
     """Ten fresh codes; older ones stop working. Raises NoSuchFactor without an authenticator app."""
-    if await queries_factors.totp_since(work, actor.user_id) is None:
+    if await factors.totp_since(work, actor.user_id) is None:
         raise NoSuchFactor()
     codes = await _new_codes(work, actor.user_id)
     await _record(work, actor, "recovery_codes.replace", actor.user_id, {"recovery_codes": len(codes)})
@@ -136,8 +137,8 @@ async def remove_totp(work: Work, actor: Actor, required: Collection[str]) -> No
     has = await second_factor_of(work, actor.user_id, required)
     if has.required and has.totp_since is not None and has.passkeys == 0:
         raise LastSecondFactor()
-    await queries_factors.replace_recovery_codes(work, actor.user_id, ())
-    if await queries_factors.delete_totp(work, actor.user_id):
+    await factors.replace_recovery_codes(work, actor.user_id, ())
+    if await factors.delete_totp(work, actor.user_id):
         await _record(work, actor, "totp.disable", actor.user_id, {})
 
 
@@ -149,9 +150,9 @@ async def reset_second_factor(work: Work, actor: Actor, user_id: UUID) -> None:
     if await queries.user(work, user_id) is None:
         raise NotFound("There is no such user.")
     await may_change(work, actor, user_id)
-    passkeys = await queries_factors.delete_passkeys(work, user_id)
-    totp = await queries_factors.delete_totp(work, user_id)
-    await queries_factors.replace_recovery_codes(work, user_id, ())
+    passkeys = await factors.delete_passkeys(work, user_id)
+    totp = await factors.delete_totp(work, user_id)
+    await factors.replace_recovery_codes(work, user_id, ())
     ended = await queries.revoke_sessions(work, owner_id=user_id)
     details = {"passkeys": [key.name for key in passkeys], "totp": totp, "sessions_ended": ended}
     await _record(work, actor, "second_factor.reset", user_id, details)
@@ -179,7 +180,7 @@ async def _step_of(
 async def _new_codes(work: Work, user_id: UUID) -> list[str]:
     codes = [new_recovery_code() for _ in range(RECOVERY_CODES)]
     hashes = [token_hash(recovery_code(code) or "") for code in codes]
-    await queries_factors.replace_recovery_codes(work, user_id, hashes)
+    await factors.replace_recovery_codes(work, user_id, hashes)
     return codes
 
 

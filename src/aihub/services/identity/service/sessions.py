@@ -14,7 +14,7 @@ from aihub.kernel.limits import Limiter
 from aihub.kernel.passwords import hash_password, needs_rehash, verify_password
 from aihub.kernel.telemetry.logs import get_logger
 from aihub.kernel.tokens import new_token, token_hash
-from aihub.services.identity import attempts, queries, queries_factors
+from aihub.services.identity import attempts, queries
 from aihub.services.identity.contracts import (
     CodeNeeded,
     CodeWrong,
@@ -25,6 +25,7 @@ from aihub.services.identity.contracts import (
     WrongPassword,
 )
 from aihub.services.identity.domain import LONGEST_PASSWORD, SESSION_LONGEST, network_of, normal_email
+from aihub.services.identity.queries import factors
 from aihub.services.identity.service.accounts import set_password
 from aihub.services.identity.service.second_factor import check_code, wrong_code
 
@@ -105,7 +106,7 @@ class Doorkeeper:
         try:
             async with self._database.work(system("sign in")) as work:
                 by = "password"
-                if await queries_factors.totp_since(work, user.id) is not None:
+                if await factors.totp_since(work, user.id) is not None:
                     by = f"password and {await self._code(work, user, code, clock)} code"
                 await attempts.succeeded(work, attempt)
                 strong = by != "password"

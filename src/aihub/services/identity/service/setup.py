@@ -3,9 +3,10 @@
 from aihub.kernel.clock import Clock
 from aihub.kernel.db import Work
 from aihub.kernel.tokens import new_token, token_hash
-from aihub.services.identity import link_queries, queries
+from aihub.services.identity import queries
 from aihub.services.identity.contracts import SetupDone, SetupLinkInvalid, User, Wallets
 from aihub.services.identity.domain import SETUP_LINK_LIFE, SUPER_ADMIN
+from aihub.services.identity.queries import links
 from aihub.services.identity.service.accounts import create_user
 
 _CLOCK = Clock()
@@ -26,7 +27,7 @@ async def ensure_setup_link(work: Work, clock: Clock = _CLOCK) -> str | None:
     if await queries.administrator_exists(work):
         return None
     token = new_token("")
-    await link_queries.insert_setup_link(work, token_hash(token), clock.now() + SETUP_LINK_LIFE)
+    await links.insert_setup_link(work, token_hash(token), clock.now() + SETUP_LINK_LIFE)
     return token
 
 
@@ -47,7 +48,7 @@ async def complete_setup(
     await queries.lock_administrators(work)
     if await queries.administrator_exists(work):
         raise SetupDone()
-    if not await link_queries.setup_link_valid(work, token_hash(token), clock.now()):
+    if not await links.setup_link_valid(work, token_hash(token), clock.now()):
         raise SetupLinkInvalid()
     return await create_user(
         work, email=email, password=password, name=name, roles=(SUPER_ADMIN,), wallets=wallets

@@ -1,0 +1,10 @@
+"""pre: limits of keys, people in bulk"""
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""

@@ -1,0 +1,10 @@
+"""pre: audit checkpoints, before and after, security events"""
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
