@@ -1,4 +1,4 @@
-const plural = (count: number, one: string, many: string) => (count === 1 ? one : many)
+import { pluralEn as plural } from './plural'
 
 /** Words about passkeys, codes, fresh proofs and devices. */
 export const securityEn = {

@@ -1,6 +1,5 @@
 import type { securityEn } from './security.en'
-
-const plural = (count: number, one: string, many: string) => (count < 2 ? one : many)
+import { pluralFr as plural } from './plural'
 
 export const securityFr: typeof securityEn = {
   security: {
