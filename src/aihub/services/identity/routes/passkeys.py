@@ -96,5 +96,5 @@ async def rename_passkey(
 @router.delete("/passkeys/{passkey_id}", status_code=204)
 async def remove_passkey(request: Request, passkey_id: UUID, actor: Proven) -> None:
     """Forget a passkey: it does not sign you in any more."""
-    async with runtime_of(request).database.work(system("remove a passkey")) as work:
+    async with runtime_of(request).database.work(actor.scope) as work:
         await passkeys.remove(work, actor, passkey_id, required_roles(request))

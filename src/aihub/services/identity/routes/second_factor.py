@@ -49,7 +49,7 @@ async def confirm_totp(request: Request, body: CodeRequest, actor: Proven) -> Re
     """Show the app's first code; from now on signing in asks for one. The recovery codes are in this answer
     and nowhere else."""
     runtime = runtime_of(request)
-    async with runtime.database.work(system("confirm an authenticator app")) as work:
+    async with runtime.database.work(actor.scope) as work:
         codes = await service.confirm_totp(work, runtime.get(Crypto), actor, body.code, runtime.clock)
     return RecoveryCodesBody(recovery_codes=codes)
 
@@ -57,7 +57,7 @@ async def confirm_totp(request: Request, body: CodeRequest, actor: Proven) -> Re
 @router.delete("/second-factor/totp", status_code=204)
 async def remove_totp(request: Request, actor: Proven) -> None:
     """Forget the authenticator app and the recovery codes."""
-    async with runtime_of(request).database.work(system("remove an authenticator app")) as work:
+    async with runtime_of(request).database.work(actor.scope) as work:
         await service.remove_totp(work, actor, required_roles(request))
 
 

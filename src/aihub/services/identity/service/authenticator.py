@@ -173,7 +173,7 @@ class IdentityAuthenticator:
         path, safe = request.url.path, request.method in _SAFE
         if path in _ALWAYS or (safe and path.startswith(_ENROLMENT)):
             return
-        async with self._database.work(system("look for a second factor")) as work:
+        async with self._database.work(actor.scope) as work:
             session = await queries.session(work, actor.session_id) if actor.session_id else None
             if session is None:
                 raise SessionEnded()

@@ -22,7 +22,7 @@ from webauthn.helpers.structs import (
 from aihub.kernel import audit
 from aihub.kernel.auth import Actor
 from aihub.kernel.clock import Clock
-from aihub.kernel.db import Database, Work, system
+from aihub.kernel.db import Database, Scope, Work, owned_by, system
 from aihub.kernel.errors import NotFound
 from aihub.services.identity import queries
 from aihub.services.identity.contracts import (
@@ -42,7 +42,6 @@ from aihub.services.identity.service.sessions import Caller, begin_session
 
 T = TypeVar("T")
 Purpose = Literal["add", "sign-in", "proof"]
-_SCOPE = system("passkeys")
 _REQUIRED = UserVerificationRequirement.REQUIRED
 _TRANSPORTS = frozenset({"usb", "nfc", "ble", "internal", "hybrid", "smart-card"})
 # What the library lets through of answers that no browser gives.
@@ -126,7 +125,7 @@ async def add(
     except _MALFORMED as exc:
         raise PasskeyNotAdded(f"The browser's answer did not fit: {exc}.") from exc
     now = clock.now()
-    async with database.work(_SCOPE) as work:
+    async with database.work(actor.scope) as work:
         passkey = await factors.insert_passkey(
             work,
             actor.user_id,
@@ -223,7 +222,7 @@ async def _with_answer(
     challenge = await _take(database, challenge_id, owner_id, "proof" if owner_id else "sign-in", clock)
     if challenge is None:
         raise PasskeyRefused("The request for it was answered already, or more than five minutes ago.")
-    async with database.work(_SCOPE) as work:
+    async with database.work(_scope(owner_id)) as work:
         credential = await _credential(work, answer)
         if credential is None:
             raise PasskeyRefused("This hub does not know the passkey; it may have been removed here.")
@@ -282,8 +281,13 @@ async def _take(
     database: Database, challenge_id: UUID, owner_id: UUID | None, purpose: Purpose, clock: Clock
 ) -> Challenge | None:
     # In a unit of work of its own: a wrong answer uses the challenge up, too.
-    async with database.work(_SCOPE) as work:
+    async with database.work(_scope(owner_id)) as work:
         return await factors.take_challenge(work, challenge_id, owner_id, purpose, clock.now())
+
+
+def _scope(owner_id: UUID | None) -> Scope:
+    """Who signs in with a passkey is not known before the passkey is looked up."""
+    return owned_by(owner_id) if owner_id else system("sign in with a passkey")
 
 
 def _descriptors(known: list[Credential]) -> list[PublicKeyCredentialDescriptor]:

@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import Depends, Request
 
 from aihub.kernel.auth import Actor, PermissionCheck
-from aihub.kernel.db import system
 from aihub.kernel.runtime import Runtime
 from aihub.services.identity import queries
 from aihub.services.identity.contracts import FreshProofNeeded, SessionRequired
@@ -27,7 +26,7 @@ async def require_fresh(runtime: Runtime, actor: Actor) -> None:
     if is_fresh(actor.facts.get(PROVED_AT), now):
         return
     # What this process remembers of the session may be older than a proof given a moment ago.
-    async with runtime.database.work(system("look for a fresh proof")) as work:
+    async with runtime.database.work(actor.scope) as work:
         session = await queries.session(work, actor.session_id)
     if session is None or not is_fresh(session.proved_at, now):
         raise FreshProofNeeded()

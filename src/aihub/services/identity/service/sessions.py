@@ -142,7 +142,7 @@ class Doorkeeper:
         """A fresh proof for the actor's session. Raises WrongCode or TooManyAttempts."""
         _, attempt = await self._admit(actor.email, caller)
         try:
-            async with self._database.work(system("check a code")) as work:
+            async with self._database.work(actor.scope) as work:
                 kind = await check_code(work, self._crypto, actor.user_id, code, clock)
         except BaseException:
             await asyncio.shield(attempts.withdraw(self._database, attempt))
@@ -155,7 +155,7 @@ class Doorkeeper:
     async def _proved(
         self, actor: Actor, attempt: attempts.Attempt, clock: Clock, *, second_factor: bool
     ) -> None:
-        async with self._database.work(system("prove a session")) as work:
+        async with self._database.work(actor.scope) as work:
             await attempts.succeeded(work, attempt)
             if actor.session_id is not None:
                 await queries.prove_session(work, actor.session_id, clock.now(), second_factor=second_factor)
@@ -169,7 +169,7 @@ class Doorkeeper:
             user, attempt = await self.check(actor.email, password, caller)
         except SignInFailed as exc:
             raise WrongPassword(errors=[FieldError("current_password", "is wrong", "wrong")]) from exc
-        async with self._database.work(system("confirm a password")) as work:
+        async with self._database.work(actor.scope) as work:
             await attempts.succeeded(work, attempt)
         return user
 
@@ -180,7 +180,7 @@ class Doorkeeper:
         TooManyAttempts.
         """
         user = await self.confirm(actor, current, caller)
-        async with self._database.work(system("change a password")) as work:
+        async with self._database.work(actor.scope) as work:
             await set_password(work, user.id, new, actor=actor, keep_session=actor.session_id)
 
 
