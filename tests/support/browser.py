@@ -3,7 +3,10 @@
 import os
 import shutil
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Playwright, expect
+
+# A machine with a dozen other tests on it takes longer than the five seconds that are the default.
+expect.set_options(timeout=20_000)
 
 _FLAGS = [
     "--no-sandbox",

@@ -8,6 +8,7 @@ import {
   Menu,
   Modal,
   PasswordInput,
+  Popover,
   Select,
   Textarea,
   TextInput,
@@ -95,7 +96,10 @@ export const theme = createTheme({
     Textarea: Textarea.extend({ defaultProps: { size: 'sm' } }),
     PasswordInput: PasswordInput.extend({ defaultProps: { size: 'sm' } }),
     Select: Select.extend({ defaultProps: { size: 'sm', checkIconPosition: 'right' } }),
-    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400, fz: 'xs' } }),
+    // What floats hangs on the window, not on the page: even in the moment before it has found its place (a menu that
+    // was measured while it was hidden) it cannot make the page wider. Menus and selections are popovers too.
+    Popover: Popover.extend({ defaultProps: { floatingStrategy: 'fixed' } }),
+    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400, fz: 'xs', floatingStrategy: 'fixed' } }),
     Menu: Menu.extend({
       // The first entry takes the focus itself: a stand-in inside a menu is nothing that a screen reader knows.
       defaultProps: { shadow: 'md', radius: 'lg', withinPortal: true, withInitialFocusPlaceholder: false },
