@@ -10,7 +10,10 @@ from aihub.kernel.db import Base
 
 
 class LedgerAccount(Base):
-    """A user's account, or the account of one key that has credits of its own."""
+    """A user's account, or the account of one key that has credits of its own.
+
+    It outlives both: what was paid stays on the books, under a pseudonym once its owner is erased.
+    """
 
     __tablename__ = "ledger_accounts"
     __table_args__ = (
@@ -23,8 +26,8 @@ class LedgerAccount(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), unique=True)
+    owner_id: Mapped[UUID]
+    key_id: Mapped[UUID | None] = mapped_column(unique=True)
     balance: Mapped[int] = mapped_column(server_default="0")
     held: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -32,3 +32,4 @@ class LetterRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    fleeting: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -11,6 +11,8 @@ from pydantic import AfterValidator
 
 from aihub.kernel.db import Work
 from aihub.kernel.errors import Conflict, Forbidden, InvalidRequest, NotAuthenticated, TooManyRequests
+from aihub.services.identity.contracts.access import Access as Access
+from aihub.services.identity.contracts.access import RoleInfo as RoleInfo
 
 
 def _one_line(text: str) -> str:
@@ -38,24 +40,8 @@ class User:
     created_at: datetime
     last_sign_in_at: datetime | None
     email_verified_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What an account may do now. An inactive one may do nothing."""
-
-    user_id: UUID
-    email: str
-    active: bool
-    roles: frozenset[str]
-    permissions: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class RoleInfo:
-    name: str
-    title: str
-    permissions: tuple[str, ...]
+    leaving_at: datetime | None = None
+    """When the account will be erased, if its deletion was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from aihub.kernel.db import Base
+from aihub.services.identity.models.access import ResourceGrantRow as ResourceGrantRow
 
 _NOW = func.now()
 
@@ -29,6 +30,7 @@ class UserRow(Base):
         Index(
             "idx_users_phone", "phone_number", unique=True, postgresql_where=text("phone_number is not null")
         ),
+        Index("idx_users_leaving_at", "leaving_at", postgresql_where=text("leaving_at is not null")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -43,16 +45,19 @@ class UserRow(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     last_sign_in_at: Mapped[datetime | None]
     email_verified_at: Mapped[datetime | None]
+    leaving_at: Mapped[datetime | None]
 
 
 class RoleRow(Base):
     __tablename__ = "roles"
+    __table_args__ = (Index("idx_roles_parent_id", "parent_id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     title: Mapped[str]
     is_system: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("roles.id", ondelete="RESTRICT"))
 
 
 class PermissionRow(Base):
@@ -89,12 +94,18 @@ class RoleDefaultRow(Base):
 
 class UserRoleRow(Base):
     __tablename__ = "user_roles"
-    __table_args__ = (Index("idx_user_roles_role_id", "role_id"),)
+    __table_args__ = (
+        Index("idx_user_roles_role_id", "role_id"),
+        Index("idx_user_roles_expires_at", "expires_at", postgresql_where=text("expires_at is not null")),
+    )
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     role_id: Mapped[UUID] = mapped_column(ForeignKey("roles.id", ondelete="RESTRICT"), primary_key=True)
     assigned_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     assigned_by: Mapped[UUID | None]
+    expires_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(server_default=text("''"))
+    expiry_noted: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class SessionRow(Base):

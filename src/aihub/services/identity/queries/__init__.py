@@ -60,6 +60,7 @@ _USER = (
     UserRow.created_at,
     UserRow.last_sign_in_at,
     UserRow.email_verified_at,
+    UserRow.leaving_at,
 )
 
 
@@ -213,12 +214,12 @@ async def take_roles(work: Work, user_id: UUID, names: Iterable[str]) -> None:
 
 
 async def administrator_exists(work: Work) -> bool:
-    """Whether an active super_admin exists."""
+    """Whether an active super_admin exists who is not about to be erased."""
     statement = (
         select(UserRow.id)
         .join(UserRoleRow, UserRoleRow.user_id == UserRow.id)
         .join(RoleRow, RoleRow.id == UserRoleRow.role_id)
-        .where(RoleRow.name == SUPER_ADMIN, UserRow.active)
+        .where(RoleRow.name == SUPER_ADMIN, UserRow.active, UserRow.leaving_at.is_(None))
         .limit(1)
     )
     return await work.session.scalar(statement) is not None

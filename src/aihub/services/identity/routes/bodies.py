@@ -26,6 +26,8 @@ class AccountBody(BaseModel):
     roles: list[str]
     permissions: list[str]
     email_verified: bool
+    leaving_at: datetime | None
+    """When the account will be erased. Until then it can only be kept after all."""
 
 
 class SessionBody(BaseModel):
@@ -44,6 +46,8 @@ class UserBody(BaseModel):
     roles: list[str]
     created_at: datetime
     last_sign_in_at: datetime | None
+    leaving_at: datetime | None
+    """When the account will be erased, if its deletion was asked for."""
 
 
 class UsersBody(BaseModel):
@@ -147,6 +151,7 @@ def account_body(user: User, permissions: frozenset[str]) -> AccountBody:
         roles=list(user.roles),
         permissions=sorted(permissions),
         email_verified=user.email_verified_at is not None,
+        leaving_at=user.leaving_at,
     )
 
 
@@ -174,6 +179,7 @@ def user_body(user: User) -> UserBody:
         roles=list(user.roles),
         created_at=user.created_at,
         last_sign_in_at=user.last_sign_in_at,
+        leaving_at=user.leaving_at,
     )
 
 
