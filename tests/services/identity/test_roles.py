@@ -137,7 +137,7 @@ async def test_roles_are_listed_with_what_they_allow(client: MakeClient, make_us
     [
         "update user_roles set user_id = (select id from users where email like 'bob@%')",
         "delete from user_roles",
-        "truncate user_roles",
+        "truncate user_roles cascade",
         "truncate role_permissions",
         "delete from permissions where name = 'users:read'",
         "update permissions set name = 'users:look', action = 'look' where name = 'users:read'",

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from aihub.kernel.db import Base
 from aihub.services.identity.models.access import ResourceGrantRow as ResourceGrantRow
+from aihub.services.identity.models.keys import KeyRow as KeyRow
 
 _NOW = func.now()
 
@@ -181,22 +182,6 @@ class RecoveryCodeRow(Base):
     code_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     used_at: Mapped[datetime | None]
-
-
-class KeyRow(Base):
-    __tablename__ = "api_keys"
-    __table_args__ = (Index("idx_api_keys_owner_id", "owner_id"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    name: Mapped[str]
-    prefix: Mapped[str]
-    hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    expires_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
 
 
 class SetupLinkRow(Base):

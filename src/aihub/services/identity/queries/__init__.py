@@ -1,6 +1,6 @@
 """Every statement on identity's tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,21 +8,19 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
-from aihub.kernel.auth import Permission, Role
 from aihub.kernel.db import Work
 from aihub.kernel.ids import new_id
-from aihub.services.identity.contracts import Access, Device, Key, RoleInfo, Session, User
-from aihub.services.identity.domain import SUPER_ADMIN, browser_in_words
-from aihub.services.identity.models import (
-    KeyRow,
-    PermissionRow,
-    RoleDefaultRow,
-    RolePermissionRow,
-    RoleRow,
-    SessionRow,
-    UserRoleRow,
-    UserRow,
-)
+from aihub.services.identity.contracts import Device, Key, Session, User
+from aihub.services.identity.domain import browser_in_words
+from aihub.services.identity.models import KeyRow, RoleRow, SessionRow, UserRoleRow, UserRow
+from aihub.services.identity.queries.authority import access as access
+from aihub.services.identity.queries.authority import administrator_exists as administrator_exists
+from aihub.services.identity.queries.authority import declare_permissions as declare_permissions
+from aihub.services.identity.queries.authority import declare_role as declare_role
+from aihub.services.identity.queries.authority import give_roles as give_roles
+from aihub.services.identity.queries.authority import permission_names as permission_names
+from aihub.services.identity.queries.authority import roles as roles
+from aihub.services.identity.queries.authority import take_roles as take_roles
 
 TOUCH_EVERY = timedelta(minutes=1)
 
@@ -46,7 +44,10 @@ async def lock_registry(work: Work) -> None:
 _ROLE_NAMES = (
     select(func.array_agg(aggregate_order_by(RoleRow.name, RoleRow.name)))
     .join(UserRoleRow, UserRoleRow.role_id == RoleRow.id)
-    .where(UserRoleRow.user_id == UserRow.id)
+    .where(
+        UserRoleRow.user_id == UserRow.id,
+        UserRoleRow.expires_at.is_(None) | (UserRoleRow.expires_at > func.now()),
+    )
     .scalar_subquery()
 )
 _USER = (
@@ -143,131 +144,6 @@ async def rehash_password(work: Work, user_id: UUID, before: str, after: str) ->
         .returning(UserRow.id)
     )
     return await work.session.scalar(statement) is not None
-
-
-# ---------------------------------------------------------------- roles and permissions
-
-_ACCESS = text("""
-select u.id, u.email, u.active,
-       coalesce(array_agg(distinct r.name) filter (where r.name is not null), '{}') as roles,
-       coalesce(array_agg(distinct p.name) filter (where p.name is not null), '{}') as permissions
-from users u
-left join user_roles ur on ur.user_id = u.id
-left join roles r on r.id = ur.role_id
-left join role_permissions rp on rp.role_id = r.id
-left join permissions p on p.id = rp.permission_id
-where u.id = :user
-group by u.id
-""")
-
-
-async def access(work: Work, user_id: UUID) -> Access | None:
-    """What the user may do at this moment."""
-    row = (await work.session.execute(_ACCESS, {"user": user_id})).one_or_none()
-    if row is None:
-        return None
-    return Access(row.id, row.email, row.active, frozenset(row.roles), frozenset(row.permissions))
-
-
-async def roles(work: Work) -> list[RoleInfo]:
-    """Every role with its permissions, built-in ones and those that may do most first."""
-    rows = await work.session.execute(
-        select(
-            RoleRow.name,
-            RoleRow.title,
-            func.coalesce(
-                func.array_agg(aggregate_order_by(PermissionRow.name, PermissionRow.name)).filter(
-                    PermissionRow.name.is_not(None)
-                ),
-                text("'{}'::text[]"),
-            ),
-        )
-        .outerjoin(RolePermissionRow, RolePermissionRow.role_id == RoleRow.id)
-        .outerjoin(PermissionRow, PermissionRow.id == RolePermissionRow.permission_id)
-        .group_by(RoleRow.id)
-        .order_by(RoleRow.is_system.desc(), func.count(PermissionRow.id).desc(), RoleRow.name)
-    )
-    return [RoleInfo(name, title, tuple(permissions)) for name, title, permissions in rows]
-
-
-async def permission_names(work: Work) -> frozenset[str]:
-    return frozenset(await work.session.scalars(select(PermissionRow.name)))
-
-
-async def give_roles(work: Work, user_id: UUID, names: Iterable[str], by: UUID | None) -> None:
-    chosen = select(RoleRow.id).where(RoleRow.name.in_(list(names)))
-    for role_id in await work.session.scalars(chosen):
-        await work.session.execute(
-            insert(UserRoleRow)
-            .values(user_id=user_id, role_id=role_id, assigned_by=by)
-            .on_conflict_do_nothing()
-        )
-
-
-async def take_roles(work: Work, user_id: UUID, names: Iterable[str]) -> None:
-    await work.session.execute(
-        delete(UserRoleRow).where(
-            UserRoleRow.user_id == user_id,
-            UserRoleRow.role_id.in_(select(RoleRow.id).where(RoleRow.name.in_(list(names)))),
-        )
-    )
-
-
-async def administrator_exists(work: Work) -> bool:
-    """Whether an active super_admin exists who is not about to be erased."""
-    statement = (
-        select(UserRow.id)
-        .join(UserRoleRow, UserRoleRow.user_id == UserRow.id)
-        .join(RoleRow, RoleRow.id == UserRoleRow.role_id)
-        .where(RoleRow.name == SUPER_ADMIN, UserRow.active, UserRow.leaving_at.is_(None))
-        .limit(1)
-    )
-    return await work.session.scalar(statement) is not None
-
-
-async def declare_permissions(work: Work, declared: Sequence[Permission]) -> None:
-    """Write permissions that are new or have a new title."""
-    for permission in declared:
-        resource, _, action = permission.name.partition(":")
-        statement = insert(PermissionRow).values(
-            id=new_id(), name=permission.name, resource=resource, action=action, title=permission.title
-        )
-        await work.session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[PermissionRow.name],
-                set_={"title": statement.excluded.title},
-                where=PermissionRow.title != statement.excluded.title,
-            )
-        )
-
-
-async def declare_role(work: Work, role: Role, permissions: Iterable[str]) -> None:
-    """Write a built-in role, and grant it what it has never been granted before."""
-    statement = insert(RoleRow).values(id=new_id(), name=role.name, title=role.title, is_system=True)
-    await work.session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[RoleRow.name],
-            set_={"title": statement.excluded.title, "is_system": True},
-            where=(RoleRow.title != statement.excluded.title) | ~RoleRow.is_system,
-        )
-    )
-    pairs = (
-        select(RoleRow.id, PermissionRow.id)
-        .join(PermissionRow, PermissionRow.name.in_(list(permissions)))
-        .where(RoleRow.name == role.name)
-    )
-    fresh = await work.session.execute(
-        insert(RoleDefaultRow)
-        .from_select(["role_id", "permission_id"], pairs)
-        .on_conflict_do_nothing()
-        .returning(RoleDefaultRow.role_id, RoleDefaultRow.permission_id)
-    )
-    for role_id, permission_id in fresh.all():
-        await work.session.execute(
-            insert(RolePermissionRow)
-            .values(role_id=role_id, permission_id=permission_id)
-            .on_conflict_do_nothing()
-        )
 
 
 # ---------------------------------------------------------------- sessions
