@@ -18,8 +18,9 @@ async def test_a_password_changed_while_it_was_checked_begins_no_session(
 ) -> None:
     ada = await make_user("ada")
     _, attempt = await hub.get(Doorkeeper).check(ada.email, PASSWORD, NOBODY)
+    better = await service.new_password("a much better one")
     async with hub.database.work(system("test")) as work:
-        await service.set_password(work, ada.id, "a much better one", actor=None)
+        await service.set_password(work, ada.id, better, actor=None)
     with pytest.raises(SignInFailed):
         async with hub.database.work(system("test")) as work:
             await attempts.succeeded(work, attempt)
@@ -45,8 +46,9 @@ async def test_a_new_hash_of_the_old_password_does_not_undo_a_change(
     monkeypatch.setattr("aihub.services.identity.service.sessions.needs_rehash", lambda _: True)
 
     async def slow_hash(password: str) -> str:
+        better = await service.new_password("a much better one")
         async with hub.database.work(system("test")) as work:
-            await service.set_password(work, ada.id, "a much better one", actor=None)
+            await service.set_password(work, ada.id, better, actor=None)
         return await passwords.hash_password(password)
 
     monkeypatch.setattr("aihub.services.identity.service.sessions.hash_password", slow_hash)

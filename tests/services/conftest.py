@@ -57,12 +57,13 @@ def make_user(hub: Runtime) -> MakeUser:
     """An account with this name at example.org, by default an ordinary one with PASSWORD."""
 
     async def make(name: str, *roles: str, password: str | None = PASSWORD) -> User:
+        hashed = await service.new_password(password, known=(name,)) if password is not None else None
         async with hub.database.work(system("test")) as work:
             return await service.create_user(
                 work,
                 email=f"{name}@example.org",
                 name=name,
-                password=password,
+                password=hashed,
                 roles=roles or ("user",),
                 wallets=hub.get(Wallets),
             )

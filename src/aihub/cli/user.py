@@ -37,9 +37,10 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create an account. Without a password nobody can sign in to it, but keys work."""
-    password = secret_from_stdin("password") if password_stdin else None
+    chosen = secret_from_stdin("password") if password_stdin else None
 
     async def main(desk: Desk) -> User:
+        password = await identity.new_password(chosen, known=(email, name)) if chosen is not None else None
         async with desk.work("create user") as work:
             return await identity.create_user(
                 work, email=email, password=password, name=name, roles=role, wallets=desk.wallets
@@ -77,7 +78,9 @@ def password(*, email: str, as_json: Json = False) -> None:
     async def main(desk: Desk) -> None:
         async with desk.work("set password") as work:
             user = await desk.user(work, email)
-            await identity.set_password(work, user.id, new, actor=None)
+        hashed = await identity.new_password(new, "new_password", known=(user.email, user.name))
+        async with desk.work("set password") as work:
+            await identity.set_password(work, user.id, hashed, actor=None)
 
     run(main)
     done(f"The password of {email} is set.", {"email": email, "changed": True}, as_json=as_json)

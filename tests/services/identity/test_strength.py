@@ -1,12 +1,13 @@
 """Passwords are judged by how hard they are to guess, not by their characters."""
 
+import asyncio
 import time
 
 import pytest
 
 from aihub.services.identity.contracts import WeakPassword
 from aihub.services.identity.service import strength
-from aihub.services.identity.service.strength import checked_password
+from aihub.services.identity.service.strength import _JUDGES, checked_password
 
 KNOWN = ("ada.lovelace@example.org", "Ada Lovelace")
 
@@ -69,6 +70,14 @@ async def test_every_common_password_is_refused() -> None:
 @pytest.mark.parametrize("password", ["4@8({[</369&#!1/|0$5+7%2" * 40, "aA1!" * 250, "ab1" * 333])
 async def test_no_password_keeps_us_busy(password: str) -> None:
     await strength("warm up the word lists")
-    began = time.perf_counter()
-    await strength(password)
-    assert time.perf_counter() - began < 1
+
+    async def processor_time() -> float:
+        """Seconds of processor that the one thread which judges has used: other load does not count."""
+        return await asyncio.get_running_loop().run_in_executor(_JUDGES, time.thread_time)
+
+    spent = []
+    for _ in range(3):
+        began = await processor_time()
+        await strength(password)
+        spent.append(await processor_time() - began)
+    assert 0 < min(spent) < 1

@@ -158,11 +158,14 @@ async def accept_invitation(request: Request, body: Acceptance) -> AcceptedBody:
     runtime = _runtime(request)
     runtime.get(IdentityAuthenticator).require_same_origin(request)
     async with runtime.database.work(system("accept an invitation")) as work:
+        link = await service.look_at_invitation(work, body.token, runtime.clock)
+    password = await service.new_password(body.password, known=(link.email, body.name))
+    async with runtime.database.work(system("accept an invitation")) as work:
         user = await service.accept_invitation(
             work,
             token=body.token,
             name=body.name,
-            password=body.password,
+            password=password,
             locale=body.locale,
             wallets=runtime.get(Wallets),
             clock=runtime.clock,

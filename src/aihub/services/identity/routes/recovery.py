@@ -97,10 +97,13 @@ async def complete_reset(request: Request, body: ResetCompletion) -> None:
     runtime = _runtime(request)
     runtime.get(IdentityAuthenticator).require_same_origin(request)
     async with runtime.database.work(system("reset a password")) as work:
+        user = await service.look_at_reset(work, body.token, runtime.clock)
+    password = await service.new_password(body.new_password, "new_password", known=(user.email, user.name))
+    async with runtime.database.work(system("reset a password")) as work:
         await service.reset_password(
             work,
             token=body.token,
-            password=body.new_password,
+            password=password,
             post=runtime.get(Post),
             clock=runtime.clock,
         )

@@ -42,12 +42,15 @@ async def complete_setup(request: Request, response: Response, body: SetupReques
     browser_may(request)
     runtime = runtime_of(request)
     async with runtime.database.work(system("set-up")) as work:
+        await service.look_at_setup_link(work, body.token, runtime.clock)
+    password = await service.new_password(body.password, known=(body.email, body.name))
+    async with runtime.database.work(system("set-up")) as work:
         user = await service.complete_setup(
             work,
             token=body.token,
             email=body.email,
             name=body.name,
-            password=body.password,
+            password=password,
             wallets=runtime.get(Wallets),
             clock=runtime.clock,
         )

@@ -53,12 +53,13 @@ async def create_user(
     runtime = _runtime(request)
     if set(body.roles) - {SIGNED_UP}:
         await service.require_fresh(runtime, actor)
+    password = await service.new_password(body.password, known=(body.email, body.name))
     async with runtime.database.work(system("create a user")) as work:
         user = await service.create_user(
             work,
             email=body.email,
             name=body.name,
-            password=body.password,
+            password=password,
             roles=body.roles or (SIGNED_UP,),
             wallets=runtime.get(Wallets),
             actor=actor,

@@ -29,9 +29,15 @@ from aihub.services.identity.service.invitations import (
     revoke_invitation,
 )
 from aihub.services.identity.service.keys import create_key, credits_of, list_keys, revoke_key
+from aihub.services.identity.service.new_passwords import NewPassword, new_password
 from aihub.services.identity.service.proof import fresh, require_fresh
 from aihub.services.identity.service.registry import sync_registry
-from aihub.services.identity.service.resets import ask_for_reset, reset_password, send_reset_link
+from aihub.services.identity.service.resets import (
+    ask_for_reset,
+    look_at_reset,
+    reset_password,
+    send_reset_link,
+)
 from aihub.services.identity.service.second_factor import (
     begin_totp,
     confirm_totp,
@@ -49,7 +55,12 @@ from aihub.services.identity.service.sessions import (
     read_session,
     sign_out,
 )
-from aihub.services.identity.service.setup import complete_setup, ensure_setup_link, setup_needed
+from aihub.services.identity.service.setup import (
+    complete_setup,
+    ensure_setup_link,
+    look_at_setup_link,
+    setup_needed,
+)
 from aihub.services.identity.service.strength import strength
 
 __all__ = [
@@ -57,6 +68,7 @@ __all__ = [
     "Caller",
     "Doorkeeper",
     "IdentityAuthenticator",
+    "NewPassword",
     "accept_invitation",
     "access_of",
     "ask_for_reset",
@@ -82,6 +94,9 @@ __all__ = [
     "list_roles",
     "list_users",
     "look_at_invitation",
+    "look_at_reset",
+    "look_at_setup_link",
+    "new_password",
     "new_recovery_codes",
     "read_session",
     "remove_totp",

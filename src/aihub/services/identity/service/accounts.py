@@ -7,7 +7,6 @@ from aihub.kernel import audit
 from aihub.kernel.auth import Actor
 from aihub.kernel.db import Work
 from aihub.kernel.errors import FieldError, InvalidRequest, NotFound
-from aihub.kernel.passwords import hash_password
 from aihub.services.identity import queries
 from aihub.services.identity.contracts import (
     Access,
@@ -20,7 +19,7 @@ from aihub.services.identity.contracts import (
 )
 from aihub.services.identity.domain import SIGNED_UP, SUPER_ADMIN, normal_email
 from aihub.services.identity.queries import links
-from aihub.services.identity.service.strength import checked_password
+from aihub.services.identity.service.new_passwords import NewPassword
 
 
 async def find_user(work: Work, user_id: UUID) -> User | None:
@@ -56,7 +55,7 @@ async def create_user(
     work: Work,
     *,
     email: str,
-    password: str | None,
+    password: NewPassword | None,
     wallets: Wallets,
     name: str = "",
     roles: Sequence[str] = (SIGNED_UP,),
@@ -68,18 +67,15 @@ async def create_user(
     `roles:assign` for more than the ordinary role, and every permission of the roles given. Without a
     password nobody can sign in, but keys work.
 
-    Raises InvalidRequest, WeakPassword, EmailTaken or BeyondOwnPermissions.
+    Raises InvalidRequest, EmailTaken or BeyondOwnPermissions.
     """
     email = checked_email(email)
-    hashed = None
-    if password is not None:
-        hashed = await hash_password(await checked_password(password, known=(email, name)))
     known = await known_roles(work, roles)
     if actor is not None and set(roles) - {SIGNED_UP}:
         may_assign(actor, known)
     if SUPER_ADMIN in roles:
         await queries.lock_administrators(work)
-    user_id = await queries.insert_user(work, email, name, hashed)
+    user_id = await queries.insert_user(work, email, name, password.hashed if password else None)
     if user_id is None:
         raise EmailTaken(errors=[FieldError("email", "is taken", "taken")])
     await queries.give_roles(work, user_id, roles, actor.user_id if actor else None)
@@ -155,19 +151,11 @@ async def update_profile(
 
 
 async def set_password(
-    work: Work, user_id: UUID, password: str, *, actor: Actor | None, keep_session: UUID | None = None
+    work: Work, user_id: UUID, password: NewPassword, *, actor: Actor | None, keep_session: UUID | None = None
 ) -> None:
-    """Give the account a new password and end its sessions, except `keep_session`.
-
-    Raises NotFound or WeakPassword.
-    """
-    user = await queries.user(work, user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
-    hashed = await hash_password(
-        await checked_password(password, "new_password", known=(user.email, user.name))
-    )
-    await queries.update_user(work, user_id, password_hash=hashed)
+    """Give the account a new password and end its sessions, except `keep_session`. Raises NotFound."""
+    await _existing(work, user_id)
+    await queries.update_user(work, user_id, password_hash=password.hashed)
     await links.close_of(work, links.PASSWORD_RESET, user_id)
     ended = await queries.revoke_sessions(work, owner_id=user_id, keep=keep_session)
     await audit.record(

@@ -25,6 +25,7 @@ from aihub.services.identity.models import LinkRow
 from aihub.services.identity.queries import links
 from aihub.services.identity.service.accounts import checked_email, create_user, known_roles, may_assign
 from aihub.services.identity.service.links import look_at_link, make_link, use_link
+from aihub.services.identity.service.new_passwords import NewPassword
 
 _PAGE = "/invite#token="
 
@@ -94,11 +95,11 @@ async def look_at_invitation(work: Work, token: str, clock: Clock) -> LinkRow:
 
 
 async def accept_invitation(
-    work: Work, *, token: str, name: str, password: str, locale: str, wallets: Wallets, clock: Clock
+    work: Work, *, token: str, name: str, password: NewPassword, locale: str, wallets: Wallets, clock: Clock
 ) -> User:
     """Create the invited account. Of two at once one succeeds.
 
-    Who invited must still be there and allowed to give the roles. Raises LinkInvalid, WeakPassword, or
+    Who invited must still be there and allowed to give the roles. Raises LinkInvalid, or
     EmailTaken when the address got an account in the meantime.
     """
     link = await use_link(work, links.INVITATION, token, clock)

@@ -10,11 +10,13 @@ from aihub.kernel.errors import TooManyRequests
 from aihub.kernel.jobs import Job, defer
 from aihub.kernel.limits import Limiter
 from aihub.services.identity import queries
-from aihub.services.identity.contracts import Letter, LinkInvalid, Post
+from aihub.services.identity.contracts import Letter, LinkInvalid, Post, User
 from aihub.services.identity.domain import RESET_LINK_LIFE, network_of, normal_email
+from aihub.services.identity.models import LinkRow
 from aihub.services.identity.queries import links
 from aihub.services.identity.service.accounts import set_password
-from aihub.services.identity.service.links import make_link, use_link
+from aihub.services.identity.service.links import look_at_link, make_link, use_link
+from aihub.services.identity.service.new_passwords import NewPassword
 from aihub.services.identity.service.sessions import Caller
 
 _PAGE = "/reset#token="
@@ -63,21 +65,30 @@ async def send_reset_link(work: Work, email: str, *, post: Post, clock: Clock) -
     await _record(work, "user.password_reset_asked", user.id)
 
 
-async def reset_password(work: Work, *, token: str, password: str, post: Post, clock: Clock) -> None:
+async def look_at_reset(work: Work, token: str, clock: Clock) -> User:
+    """Whose password the link is for, without using it. Raises LinkInvalid."""
+    return await _account_of(work, await look_at_link(work, links.PASSWORD_RESET, token, clock))
+
+
+async def reset_password(work: Work, *, token: str, password: NewPassword, post: Post, clock: Clock) -> None:
     """Set a new password; every session of the account ends. Of two at once one succeeds.
 
-    Raises LinkInvalid or WeakPassword.
+    Raises LinkInvalid.
     """
-    link = await use_link(work, links.PASSWORD_RESET, token, clock)
-    user = await queries.user(work, link.owner_id) if link.owner_id else None
-    # A link sent to an address that the account no longer has is of no use to whoever reads mail there.
-    if user is None or not user.active or user.email != link.email:
-        raise LinkInvalid()
+    user = await _account_of(work, await use_link(work, links.PASSWORD_RESET, token, clock))
     await set_password(work, user.id, password, actor=None)
     if user.email_verified_at is None:
         await queries.update_user(work, user.id, email_verified_at=clock.now())
     await post.send(work, Letter("password_changed", user.email, user.locale, {}, owner=user.id))
     await _record(work, "user.password_reset", user.id)
+
+
+async def _account_of(work: Work, link: LinkRow) -> User:
+    user = await queries.user(work, link.owner_id) if link.owner_id else None
+    # A link sent to an address that the account no longer has is of no use to whoever reads mail there.
+    if user is None or not user.active or user.email != link.email:
+        raise LinkInvalid()
+    return user
 
 
 async def _record(work: Work, action: str, user_id: UUID) -> None:

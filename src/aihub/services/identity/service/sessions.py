@@ -27,6 +27,7 @@ from aihub.services.identity.contracts import (
 from aihub.services.identity.domain import LONGEST_PASSWORD, SESSION_LONGEST, network_of, normal_email
 from aihub.services.identity.queries import factors
 from aihub.services.identity.service.accounts import set_password
+from aihub.services.identity.service.new_passwords import new_password
 from aihub.services.identity.service.second_factor import check_code, wrong_code
 
 log = get_logger("aihub.identity")
@@ -180,8 +181,9 @@ class Doorkeeper:
         TooManyAttempts.
         """
         user = await self.confirm(actor, current, caller)
+        password = await new_password(new, "new_password", known=(user.email, user.name))
         async with self._database.work(actor.scope) as work:
-            await set_password(work, user.id, new, actor=actor, keep_session=actor.session_id)
+            await set_password(work, user.id, password, actor=actor, keep_session=actor.session_id)
 
 
 async def begin_session(

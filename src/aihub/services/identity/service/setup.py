@@ -8,6 +8,7 @@ from aihub.services.identity.contracts import SetupDone, SetupLinkInvalid, User,
 from aihub.services.identity.domain import SETUP_LINK_LIFE, SUPER_ADMIN
 from aihub.services.identity.queries import links
 from aihub.services.identity.service.accounts import create_user
+from aihub.services.identity.service.new_passwords import NewPassword
 
 _CLOCK = Clock()
 
@@ -31,25 +32,30 @@ async def ensure_setup_link(work: Work, clock: Clock = _CLOCK) -> str | None:
     return token
 
 
+async def look_at_setup_link(work: Work, token: str, clock: Clock = _CLOCK) -> None:
+    """Whether the link still works, without using it. Raises SetupDone or SetupLinkInvalid."""
+    if await queries.administrator_exists(work):
+        raise SetupDone()
+    if not await links.setup_link_valid(work, token_hash(token), clock.now()):
+        raise SetupLinkInvalid()
+
+
 async def complete_setup(
     work: Work,
     *,
     token: str,
     email: str,
     name: str,
-    password: str,
+    password: NewPassword,
     wallets: Wallets,
     clock: Clock = _CLOCK,
 ) -> User:
     """Create the first super_admin. Of two at once one succeeds.
 
-    Raises SetupDone, SetupLinkInvalid, InvalidRequest or WeakPassword.
+    Raises SetupDone, SetupLinkInvalid or InvalidRequest.
     """
     await queries.lock_administrators(work)
-    if await queries.administrator_exists(work):
-        raise SetupDone()
-    if not await links.setup_link_valid(work, token_hash(token), clock.now()):
-        raise SetupLinkInvalid()
+    await look_at_setup_link(work, token, clock)
     return await create_user(
         work, email=email, password=password, name=name, roles=(SUPER_ADMIN,), wallets=wallets
     )
