@@ -19,6 +19,17 @@ from aihub.kernel.settings import Settings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test with a real browser that fails runs once more, in the open: the summary tells what went wrong.
+
+    Chromium is a large program that we did not write, on machines with little to spare. Every other test
+    counts at once.
+    """
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

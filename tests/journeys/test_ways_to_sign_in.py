@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def hub() -> Iterator[Hub]:
     with running_hub(AIHUB_EMBEDDED="false") as hub:
         yield hub
