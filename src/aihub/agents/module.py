@@ -1,6 +1,7 @@
 """Agents: conversations, the runs that write answers, and one-shot questions."""
 
 from aihub.agents import jobs, routes
+from aihub.agents.personal import PERSONAL
 from aihub.agents.runs.executor import RunExecutor
 from aihub.kernel.auth import Permission
 from aihub.kernel.module import Module, Part
@@ -12,4 +13,5 @@ MODULE = Module(
     permissions=(Permission("chat:use", "Hold conversations with the models"),),
     jobs=(jobs.PURGE,),
     parts=(Part(RunExecutor, RunExecutor.start),),
+    personal=PERSONAL,
 )

@@ -7,6 +7,7 @@ from aihub.kernel.db.listener import Listener
 from aihub.kernel.jobs.maintenance import KERNEL_JOBS
 from aihub.kernel.limits import Limiter
 from aihub.kernel.module import Module, Part
+from aihub.kernel.privacy.own import KERNEL_PERSONAL
 from aihub.kernel.redis import RedisLink
 
 MODULE = Module(
@@ -20,4 +21,5 @@ MODULE = Module(
         Part(Crypto, Crypto.start),
         Part(Limiter, Limiter.start),
     ),
+    personal=KERNEL_PERSONAL,
 )

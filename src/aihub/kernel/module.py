@@ -13,6 +13,7 @@ from aihub.kernel.jobs.job import Job
 from aihub.kernel.settings import Settings, SettingsGroup
 
 if TYPE_CHECKING:
+    from aihub.kernel.privacy.contract import PersonalData
     from aihub.kernel.runtime import Runtime
 
 
@@ -47,3 +48,5 @@ class Module:
     body_limits: Mapping[str, Callable[[Settings], int]] = field(default_factory=dict)
     """`METHOD path` of a route that streams what it receives, and the largest application/octet-stream body
     it takes, in bytes. Bodies of other kinds keep the limits of every route."""
+    personal: Sequence["PersonalData"] = ()
+    """What the module's tables hold about people: how to hand it over and how to forget it."""

@@ -3,6 +3,7 @@
 from aihub.kernel.auth import Permission
 from aihub.kernel.module import Module, Part
 from aihub.services.credits import jobs, routes
+from aihub.services.credits.personal import PERSONAL
 from aihub.services.credits.service import Ledger, LedgerWallets
 from aihub.services.credits.settings import CreditsSettings
 from aihub.services.identity.contracts import Wallets
@@ -17,4 +18,5 @@ MODULE = Module(
     ),
     jobs=(jobs.TIDY,),
     parts=(Part(Ledger, Ledger.start), Part(Wallets, LedgerWallets.start)),
+    personal=PERSONAL,
 )

@@ -7,6 +7,7 @@ from aihub.kernel.module import Module, Part
 from aihub.kernel.runtime import Runtime
 from aihub.services.identity import jobs
 from aihub.services.identity.domain import BUILT_IN_ROLES
+from aihub.services.identity.personal import PERSONAL
 from aihub.services.identity.routes import (
     devices,
     invitations,
@@ -55,4 +56,5 @@ MODULE = Module(
         Part(IdentityAuthenticator, IdentityAuthenticator.start),
         Part(Doorkeeper, _doorkeeper),
     ),
+    personal=PERSONAL,
 )

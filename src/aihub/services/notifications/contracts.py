@@ -26,11 +26,13 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a letter says. `link` is the address of its button, where it has one."""
+    """What a letter says. `link` is the address of its button, `file` the name and the text of what is
+    attached, where it has them."""
 
     text: str
     html: str
     link: str | None
+    file: tuple[str, str] | None = None
 
 
 class LetterGone(Conflict):

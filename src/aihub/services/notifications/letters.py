@@ -4,19 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
+from aihub.services.notifications.letters_privacy import PRIVACY
+from aihub.services.notifications.template import Template
+
 FALLBACK = "en"
 _LONGEST_VALUE = 120
 _QUIET = "color:#6b6b66;font-size:13px"
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """Paragraphs before and after the button; `{name}` are the values."""
-
-    subject: str
-    before: tuple[str, ...]
-    button: str | None = None
-    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +133,7 @@ TEMPLATES: Mapping[str, Mapping[str, Template]] = {
             ),
         ),
     },
+    **PRIVACY,
 }
 
 
@@ -160,7 +154,7 @@ def render(kind: str, locale: str, values: Mapping[str, str], hub: str, link: st
         f'max-width:560px;margin:24px auto;padding:0 16px">{body}<p style="{_QUIET};margin-top:32px">'
         f"Smart AI Hub · {escape(hub)}</p></body></html>\n"
     )
-    return Rendered(template.subject, text, html)
+    return Rendered(template.subject.format_map(given), text, html)
 
 
 def _button(label: str, link: str) -> str:

@@ -5,6 +5,7 @@ from aihub.kernel.module import Module, Part
 from aihub.kernel.runtime import Runtime
 from aihub.services.identity.contracts import Post
 from aihub.services.notifications import jobs, routes
+from aihub.services.notifications.personal import PERSONAL
 from aihub.services.notifications.service import PostOffice
 from aihub.services.notifications.settings import MailSettings
 
@@ -27,4 +28,5 @@ MODULE = Module(
     ),
     jobs=(jobs.DELIVER, jobs.SWEEP),
     parts=(Part(PostOffice, _post_office), Part(Post, _post)),
+    personal=PERSONAL,
 )

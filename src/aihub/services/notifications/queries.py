@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from aihub.kernel.db import Work
 from aihub.services.notifications.contracts import Posted
@@ -50,7 +50,9 @@ async def page(work: Work, status: str | None, after: UUID | None, limit: int) -
 
 
 async def note_sent(work: Work, letter_id: UUID, now: datetime) -> None:
-    """It is on its way; what it said is forgotten."""
+    """It is on its way; what it said is forgotten, and of a fleeting one everything."""
+    if await _vanish(work, LetterRow.id == letter_id):
+        return
     await work.session.execute(
         update(LetterRow)
         .where(LetterRow.id == letter_id)
@@ -59,6 +61,8 @@ async def note_sent(work: Work, letter_id: UUID, now: datetime) -> None:
 
 
 async def note_failure(work: Work, letter_id: UUID, error: str, *, final: bool) -> None:
+    if final and await _vanish(work, LetterRow.id == letter_id):
+        return
     await work.session.execute(
         update(LetterRow)
         .where(LetterRow.id == letter_id, LetterRow.status == "waiting")
@@ -89,7 +93,8 @@ async def waiting_since(work: Work, before: datetime, limit: int) -> Sequence[UU
 
 
 async def expire(work: Work, now: datetime) -> None:
-    """Forget what letters say whose links no longer work."""
+    """Forget what letters say whose links no longer work, and of fleeting ones everything."""
+    await _vanish(work, LetterRow.expires_at < now)
     await work.session.execute(
         update(LetterRow)
         .where(LetterRow.expires_at < now, LetterRow.sealed.is_not(None))
@@ -105,3 +110,9 @@ async def forget(work: Work, before: datetime) -> None:
     await work.session.execute(
         delete(LetterRow).where(LetterRow.created_at < func.now() - timedelta(days=365))
     )
+
+
+async def _vanish(work: Work, which: ColumnElement[bool]) -> bool:
+    """Delete those that are fleeting; whether there was one."""
+    statement = delete(LetterRow).where(which, LetterRow.fleeting).returning(LetterRow.id)
+    return bool((await work.session.execute(statement)).all())

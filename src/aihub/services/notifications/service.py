@@ -76,7 +76,7 @@ class PostOffice(Post):
         letter_id = new_id()
         link = None if letter.path is None else f"{self._hub}{letter.path}"
         rendered = render(letter.kind, letter.locale, letter.values, self._hub, link)
-        body = orjson.dumps({"text": rendered.text, "html": rendered.html, "link": link})
+        body = orjson.dumps({"text": rendered.text, "html": rendered.html, "link": link, "file": letter.file})
         await queries.add(
             work,
             id=letter_id,
@@ -89,6 +89,7 @@ class PostOffice(Post):
             message_id=f"<{letter_id}@{smtp.domain_of(self._sender)}>",
             created_at=self._clock.now(),
             expires_at=letter.expires_at,
+            fleeting=letter.fleeting,
         )
         if self.delivers:
             await self._order(work, letter_id)
@@ -116,6 +117,7 @@ class PostOffice(Post):
                 text=contents.text,
                 html=contents.html,
                 date=format_datetime(row.created_at),
+                file=contents.file,
             )
         try:
             await smtp.deliver(self._settings, envelope)
@@ -180,7 +182,9 @@ class PostOffice(Post):
         await defer(work, self._job, lock=name, queueing_lock=name, letter_id=str(letter_id))
 
     async def _contents(self, work: Work, letter_id: UUID, sealed: bytes) -> Contents:
-        return Contents(**orjson.loads(await self._crypto.open(work, sealed, context=_context(letter_id))))
+        said = orjson.loads(await self._crypto.open(work, sealed, context=_context(letter_id)))
+        attached = said.get("file")
+        return Contents(said["text"], said["html"], said["link"], tuple(attached) if attached else None)
 
 
 def _context(letter_id: UUID) -> str:

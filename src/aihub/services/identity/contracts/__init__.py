@@ -13,6 +13,7 @@ from aihub.kernel.db import Work
 from aihub.kernel.errors import Conflict, Forbidden, InvalidRequest, NotAuthenticated, TooManyRequests
 from aihub.services.identity.contracts.access import Access as Access
 from aihub.services.identity.contracts.access import RoleInfo as RoleInfo
+from aihub.services.identity.contracts.keys import BudgetPeriod, KeyBudget, Spending
 
 
 def _one_line(text: str) -> str:
@@ -147,11 +148,32 @@ class Wallets:
         """The money of those keys that have their own."""
         return {}
 
+    async def set_budget(
+        self, work: Work, *, key_id: UUID, owner_id: UUID, amount: str | None, period: BudgetPeriod
+    ) -> None:
+        """Bound what a key may spend in each period, from whichever account; None: no bound any more.
+
+        Raises InvalidRequest for an amount that is not one.
+        """
+        if amount is not None:
+            raise InvalidRequest("Keys have no budgets here.")
+
+    async def key_budgets(self, work: Work, key_ids: Sequence[UUID]) -> Mapping[UUID, KeyBudget]:
+        """The budgets of those keys that have one."""
+        return {}
+
+    async def spending(
+        self, work: Work, user_ids: Sequence[UUID], since: datetime
+    ) -> Mapping[UUID, Spending]:
+        """The money of these people, and what they spent since then: one statement for all of them."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A letter to a person. `kind` names what it says, `path` is the page of the hub that its button
-    opens, with a secret after `#`; past `expires_at` it is of no use."""
+    opens, with a secret after `#`; past `expires_at` it is of no use. A `fleeting` one leaves no trace
+    once it is delivered or of no use. `file` is the name and the text of what is attached."""
 
     kind: str
     to: str
@@ -160,6 +182,8 @@ class Letter:
     path: str | None = None
     owner: UUID | None = None
     expires_at: datetime | None = None
+    fleeting: bool = False
+    file: tuple[str, str] | None = None
 
 
 class Post:

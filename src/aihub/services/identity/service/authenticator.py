@@ -36,6 +36,7 @@ from aihub.services.identity.contracts import (
     SessionEnded,
 )
 from aihub.services.identity.domain import ALL_SCOPES, is_key, is_local, session_end
+from aihub.services.identity.service.leaving import LeavingWatch
 from aihub.services.identity.service.proof import PROVED_AT
 from aihub.services.identity.service.second_factor import restriction_of
 from aihub.services.identity.settings import IdentitySettings
@@ -68,6 +69,7 @@ class IdentityAuthenticator:
         self._cache = cache
         self._crypto = crypto
         self._clock = clock
+        self._leaving = LeavingWatch(database, cache)
         self._origins = frozenset(settings.allowed_origins)
         self.second_factor_roles = frozenset(second_factor_roles)
         self._public = urlsplit(settings.base_url()).netloc.lower()
@@ -86,7 +88,7 @@ class IdentityAuthenticator:
     async def authenticate(self, request: Request) -> Actor | None:
         """The actor, or None without credentials. A key wins over a cookie.
 
-        Raises InvalidKey, SessionEnded, CsrfFailed or ForeignOrigin; a database that cannot be reached is
+        Raises InvalidKey, SessionEnded, CsrfFailed, ForeignOrigin or AccountLeaving; a database that cannot be reached is
         a 503, never a 401.
         """
         header = request.headers.get("authorization")
@@ -100,6 +102,7 @@ class IdentityAuthenticator:
             await self._require_second_factor(request, actor)
         else:
             return None
+        await self._leaving.require_staying(request, actor)
         context.actor_id.set(str(actor.user_id))
         return actor
 

@@ -24,7 +24,7 @@ class MailRefusedForGood(MailRefused):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A letter ready to go; `sent_at` is an RFC 5322 date."""
+    """A letter ready to go; `date` is an RFC 5322 date, `file` the name and the text of an attachment."""
 
     message_id: str
     sender: str
@@ -33,6 +33,7 @@ class Envelope:
     text: str
     html: str
     date: str
+    file: tuple[str, str] | None = None
 
 
 async def deliver(settings: MailSettings, envelope: Envelope) -> None:
@@ -92,6 +93,9 @@ def compose(envelope: Envelope) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(envelope.text)
     message.add_alternative(envelope.html, subtype="html")
+    if envelope.file is not None:
+        name, content = envelope.file
+        message.add_attachment(content.encode(), maintype="application", subtype="json", filename=name)
     return message
 
 
