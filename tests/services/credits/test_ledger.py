@@ -383,7 +383,7 @@ async def test_a_ledger_is_its_owners_alone(bank: Runtime, ledger: Ledger, make_
     async with bank.database.work(owned_by(bob.user_id)) as work:
         assert await queries.balance(work, ada.user_id, None) is None
         assert await queries.settle(
-            work, hold.id, 1, reason="", shortfall="", model=None, input_tokens=None, output_tokens=None
+            work, hold, 1, reason="", shortfall="", model=None, input_tokens=None, output_tokens=None
         ) is None  # fmt: skip
-        assert await queries.release(work, hold.id) is None
+        assert await queries.release(work, hold) is None
     assert (await balance(bank, ada)).held == MICRO

@@ -101,7 +101,7 @@ async def test_a_gift_happens_once_however_often_it_is_sent(
     assert (await browser("POST", path, gift)).status == 422
     trail = (await browser("GET", "/api/v1/audit?action=credits.adjust")).body["items"]
     assert len(trail) == 1
-    assert "12.500000" in trail[0]["summary"]
+    assert trail[0]["details"]["amount"] == "12.500000"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,13 @@ class InsufficientCredits(AihubError):
     remedy = "Ask an administrator for credits, or choose a cheaper model or a shorter answer."
 
 
+class BudgetSpent(AihubError):
+    code = "keys.budget_spent"
+    status = 402
+    title = "This key has spent its budget"
+    remedy = "Wait for the next period, or let the key's owner give it a larger budget."
+
+
 class HoldClosed(Conflict):
     code = "credits.hold_closed"
     status = 409
@@ -53,13 +60,14 @@ class BelowZero(Conflict):
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Credits set aside for one call. `amount` is in micro-credits. `repeated`: an earlier request with the
-    same idempotency key made it, and may still be at work."""
+    same idempotency key made it, and may still be at work. `budgeted`: it counts in its key's budget."""
 
     id: UUID
     account_id: UUID
     owner_id: UUID
     amount: int
     expires_at: datetime
+    budgeted: bool = False
     repeated: bool = False
 
 
@@ -74,6 +82,27 @@ class Balance:
     @property
     def available(self) -> int:
         return self.balance - self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Left(Balance):
+    """What is left of a key's budget: `balance` is what is not spent, `held` what running calls reserved.
+    `ends`: when the period does."""
+
+    amount: int
+    period: str
+    ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A key's budget in micro-credits. `ends`: when its period does, and `spent` begins anew."""
+
+    amount: int
+    period: str
+    spent: int
+    held: int
+    ends: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

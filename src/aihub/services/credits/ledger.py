@@ -24,12 +24,21 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from aihub.kernel.auth import Actor
-from aihub.kernel.db import Database, owned_by, system
+from aihub.kernel.db import Database, Work, owned_by, system
 from aihub.kernel.errors import AihubError, IdempotencyMismatch
 from aihub.services.credits import queries
-from aihub.services.credits.contracts import Balance, Entry, Hold, HoldClosed, InsufficientCredits
+from aihub.services.credits.contracts import (
+    Balance,
+    BudgetSpent,
+    Entry,
+    Hold,
+    HoldClosed,
+    InsufficientCredits,
+    Left,
+)
 from aihub.services.credits.domain import LARGEST_BALANCE, credits_text
 from aihub.services.credits.metrics import REFUSED, SHORTFALL
+from aihub.services.credits.queries import budgets
 from aihub.services.credits.settings import CreditsSettings
 
 if TYPE_CHECKING:
@@ -87,8 +96,9 @@ class Ledger:
         The same idempotency key again returns the same hold, until it is released or expires. `ttl` is how
         long it outlives this process.
 
-        Raises InsufficientCredits when the balance is too small or stays reserved for too long,
-        IdempotencyMismatch for a used key with another amount, HoldClosed for a key already billed.
+        Raises InsufficientCredits when the balance is too small or stays reserved for too long, BudgetSpent
+        when that is so of the key's budget, IdempotencyMismatch for a used key with another amount,
+        HoldClosed for a key already billed.
         """
         if amount < 0:
             raise ValueError(f"a hold of {amount} micro-credits")
@@ -167,17 +177,26 @@ class Ledger:
                 balance = await queries.balance(work, owner_id, key_id)
                 if balance is None:
                     balance = Balance(await queries.open_account(work, owner_id), 0, 0)
-                elif not (
-                    balance.available < amount <= balance.balance
-                    and await queries.reclaim(work, balance.account_id)
-                ):
-                    return balance
+                else:
+                    balance = await self._short_of(work, balance, key_id, amount)
+                    if not (
+                        balance.available < amount <= balance.balance
+                        and await queries.reclaim(work, balance.account_id)
+                    ):
+                        return balance
                 hold = await queries.hold(work, owner_id, key_id, amount, idempotency_key, ttl)
                 return hold or balance
         except IntegrityError as exc:
             if getattr(exc.orig, "sqlstate", None) != _UNIQUE_VIOLATION:
                 raise
         return await self._earlier(actor, amount, idempotency_key)
+
+    @staticmethod
+    async def _short_of(work: Work, balance: Balance, key_id: UUID | None, amount: int) -> Balance:
+        """What a hold was refused for: what is left of the key's budget, else the account's balance."""
+        if key_id is None or balance.balance < amount:
+            return balance
+        return await budgets.left(work, balance.account_id, key_id, amount) or balance
 
     async def _earlier(self, actor: Actor, amount: int, idempotency_key: str) -> Hold:
         async with self._database.work(actor.scope) as work:
@@ -197,6 +216,7 @@ class Ledger:
         queue = self._queues.setdefault(seen.account_id, _Queue())
         queue.waiting += 1
         pause = _FIRST_PAUSE
+        outcome: Hold | Balance = seen
         patience = asyncio.timeout(self._wait)
         try:
             async with patience, queue.turn:
@@ -213,9 +233,10 @@ class Ledger:
             if not patience.expired():
                 raise
             REFUSED.labels("reserved").inc()
-            raise InsufficientCredits(
-                f"This needs {credits_text(amount)} credits, and other calls in progress kept them "
-                f"reserved for {self._wait:g} s.",
+            of_budget = isinstance(outcome, Left)
+            raise (BudgetSpent if of_budget else InsufficientCredits)(
+                f"This needs {credits_text(amount)} credits{' of the budget' if of_budget else ''}, and "
+                f"other calls in progress kept them reserved for {self._wait:g} s.",
                 remedy="Try again when those calls have finished, or ask an administrator for credits.",
                 headers={"Retry-After": "5"},
             ) from exc
@@ -255,7 +276,7 @@ class Ledger:
         async with self._database.work(owned_by(hold.owner_id)) as work:
             entry = await queries.settle(
                 work,
-                hold.id,
+                hold,
                 amount,
                 reason=reason,
                 shortfall=_SHORTFALL,
@@ -277,7 +298,7 @@ class Ledger:
     async def _release(self, hold: Hold) -> None:
         self._open.pop(hold.id, None)
         async with self._database.work(owned_by(hold.owner_id)) as work:
-            await queries.release(work, hold.id)
+            await queries.release(work, hold)
         self._wake(hold)
 
     async def _renew_open(self, every: float) -> None:
@@ -316,12 +337,21 @@ class Ledger:
 
 
 def _require(balance: Balance, amount: int) -> None:
-    """Raises InsufficientCredits when no amount of waiting would help."""
-    if balance.balance < amount:
-        REFUSED.labels("balance").inc()
-        raise InsufficientCredits(
-            f"This needs {credits_text(amount)} credits; the balance is {credits_text(balance.balance)}."
+    """Raises InsufficientCredits or BudgetSpent when no amount of waiting would help."""
+    if balance.balance >= amount:
+        return
+    if isinstance(balance, Left):
+        REFUSED.labels("budget").inc()
+        per = {"day": " a day", "month": " a month"}.get(balance.period, "")
+        again = f" The next period begins at {balance.ends:%Y-%m-%dT%H:%MZ}." if balance.ends else ""
+        raise BudgetSpent(
+            f"This needs {credits_text(amount)} credits; of this key's {credits_text(balance.amount)}{per} "
+            f"there are {credits_text(max(0, balance.balance))} left.{again}"
         )
+    REFUSED.labels("balance").inc()
+    raise InsufficientCredits(
+        f"This needs {credits_text(amount)} credits; the balance is {credits_text(balance.balance)}."
+    )
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:

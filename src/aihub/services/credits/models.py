@@ -60,6 +60,24 @@ class LedgerHold(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    key_id: Mapped[UUID | None]
+    budgeted: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class KeyBudget(Base):
+    """What a key may spend in a period. `spent` counts since `period_start`, `held` what open holds of the
+    key have set aside. Without an amount it is no limit."""
+
+    __tablename__ = "key_budgets"
+    __table_args__ = (Index("idx_key_budgets_owner_id", "owner_id"),)
+
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    amount: Mapped[int | None]
+    period: Mapped[str]
+    period_start: Mapped[datetime]
+    spent: Mapped[int] = mapped_column(server_default="0")
+    held: Mapped[int] = mapped_column(server_default="0")
 
 
 class LedgerEntry(Base):

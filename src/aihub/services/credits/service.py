@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from aihub.kernel import audit
@@ -21,8 +21,10 @@ from aihub.services.credits.contracts import (
 from aihub.services.credits.domain import LARGEST_BALANCE, credits_text, parse_credits
 from aihub.services.credits.ledger import HOLD_TTL, Ledger
 from aihub.services.credits.metrics import EXPIRED
+from aihub.services.credits.queries import budgets
 from aihub.services.credits.settings import CreditsSettings
 from aihub.services.identity.contracts import KeyCredits, Wallets
+from aihub.services.identity.contracts.keys import BudgetPeriod, KeyBudget, Spending
 
 if TYPE_CHECKING:
     from aihub.kernel.runtime import Runtime
@@ -90,6 +92,36 @@ class LedgerWallets(Wallets):
             for key_id, b in found.items()
         }
 
+    async def set_budget(
+        self, work: Work, *, key_id: UUID, owner_id: UUID, amount: str | None, period: BudgetPeriod
+    ) -> None:
+        if amount is None:
+            await budgets.clear_budget(work, key_id)
+        else:
+            await budgets.set_budget(work, owner_id, key_id, _parse(amount, "budget.amount"), period)
+
+    async def key_budgets(self, work: Work, key_ids: Sequence[UUID]) -> Mapping[UUID, KeyBudget]:
+        return {
+            key_id: KeyBudget(
+                credits_text(b.amount),
+                cast(BudgetPeriod, b.period),
+                credits_text(b.spent),
+                credits_text(b.held),
+                b.ends,
+            )
+            for key_id, b in (await budgets.budgets(work, key_ids)).items()
+        }
+
+    async def spending(
+        self, work: Work, user_ids: Sequence[UUID], since: datetime
+    ) -> Mapping[UUID, Spending]:
+        return {
+            user_id: Spending(credits_text(balance), credits_text(free), credits_text(spent), calls)
+            for user_id, (balance, free, spent, calls) in (
+                await budgets.spent_since(work, user_ids, since)
+            ).items()
+        }
+
 
 async def adjust(
     work: Work,
@@ -152,7 +184,8 @@ async def usage_of(work: Work, owner_id: UUID, key_id: UUID | None, *, since: da
 
 
 async def check_invariant(work: Work) -> LedgerCheck:
-    """Add everything up: each balance is the sum of its entries, what is held the sum of open holds.
+    """Add everything up: each balance is the sum of its entries, what is held the sum of open holds, also in
+    the budgets of keys.
 
     Needs a system scope; an owner's scope sees only that owner's accounts.
     """
@@ -161,6 +194,10 @@ async def check_invariant(work: Work) -> LedgerCheck:
         f"held {credits_text(row.held)}, open holds {credits_text(int(row.active))}"
         + ("" if row.chained else ", the balances written in its entries do not follow from each other")
         for row in await queries.problems(work)
+    )
+    problems += tuple(
+        f"budget of key {key_id}: held {credits_text(held)}, open holds {credits_text(active)}"
+        for key_id, held, active in await budgets.problems(work)
     )
     return LedgerCheck(await queries.count_accounts(work), problems)
 

@@ -1,7 +1,7 @@
 """Every statement on the ledger.
 
-Locks are always taken in the order hold, account; a new hold locks only the account. Conditions on an
-account's row are checked again by PostgreSQL after it has waited for the row, so they hold in races.
+Locks are always taken in the order hold, budget, account; a new hold locks only the last two. Conditions on
+an account's row are checked again by PostgreSQL after it has waited for the row, so they hold in races.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,13 @@ from aihub.kernel.db import Work
 from aihub.kernel.ids import new_id
 from aihub.services.credits.contracts import Balance, Entry, Hold, Used
 from aihub.services.credits.models import LedgerAccount, LedgerEntry, LedgerHold
-
-# A key with an account of its own pays from it, every other caller from the user's.
-_PAYER = """
-  select id from ledger_accounts
-  where owner_id = :owner and (key_id is null or key_id = cast(:key as uuid))
-  order by key_id nulls last limit 1
-"""
+from aihub.services.credits.queries import budgets
+from aihub.services.credits.queries.payer import PAYER
 
 _HOLD = text(f"""
 with account as (
   update ledger_accounts set held = held + :amount
-  where id = ({_PAYER}) and closed_at is null and balance - held >= :amount
+  where id = ({PAYER}) and closed_at is null and balance - held >= :amount
   returning id, owner_id
 )
 insert into ledger_holds (id, account_id, owner_id, amount, idempotency_key, expires_at)
@@ -34,7 +29,7 @@ select :id, id, owner_id, :amount, :idempotency_key, now() + :ttl from account
 returning id, account_id, owner_id, amount, expires_at
 """)  # noqa: S608 - put together from constants
 
-_BALANCE = text(f"select id, balance, held from ledger_accounts where id = ({_PAYER})")  # noqa: S608 - constants
+_BALANCE = text(f"select id, balance, held from ledger_accounts where id = ({PAYER})")  # noqa: S608 - constants
 
 # An expired hold no longer sets anything aside, but what was delivered under it is still charged.
 _SETTLE = text("""
@@ -77,9 +72,14 @@ with due as materialized (
   for update skip locked
 ), closed as (
   update ledger_holds h set status = 'expired', closed_at = now() from due where h.id = due.id
-  returning h.amount
+  returning h.amount, h.key_id, h.budgeted
+), counted as (
+  update key_budgets b set held = b.held - k.amount
+  from (select key_id, sum(amount) as amount from closed where budgeted group by key_id) k
+  where b.key_id = k.key_id returning b.key_id
 ), total as materialized (
-  select count(*) as holds, coalesce(sum(amount), 0) as amount from closed
+  select count(*) as holds, coalesce(sum(amount), 0) as amount
+  from closed left join (select count(*) from counted) budgets on true
 ), freed as (
   update ledger_accounts set held = held - total.amount from total where id = :account and total.holds > 0
 )
@@ -165,14 +165,17 @@ async def account(work: Work, owner_id: UUID, key_id: UUID | None) -> UUID | Non
 async def hold(
     work: Work, owner_id: UUID, key_id: UUID | None, amount: int, idempotency_key: str, ttl: timedelta
 ) -> Hold | None:
-    """Set credits aside, or None when the account is missing, closed or has too little to spare."""
+    """Set credits aside, or None when the account is missing, closed or has too little to spare, or the
+    key's budget has."""
+    if key_id is not None:
+        return await budgets.hold(work, owner_id, key_id, amount, idempotency_key, ttl)
     row = (
         await work.session.execute(
             _HOLD,
             {
                 "id": new_id(),
                 "owner": owner_id,
-                "key": key_id,
+                "key": None,
                 "amount": amount,
                 "idempotency_key": idempotency_key,
                 "ttl": ttl,
@@ -205,19 +208,19 @@ async def hold_by_key(
     row = (
         await work.session.execute(
             text(f"""
-                select id, account_id, owner_id, amount, expires_at, status from ledger_holds
-                where account_id = ({_PAYER}) and idempotency_key = :idempotency_key
+                select id, account_id, owner_id, amount, expires_at, budgeted, status from ledger_holds
+                where account_id = ({PAYER}) and idempotency_key = :idempotency_key
                   and status in ('active', 'settled')
             """),  # noqa: S608 - put together from constants
             {"owner": owner_id, "key": key_id, "idempotency_key": idempotency_key},
         )
     ).one_or_none()
-    return (Hold(*row[:5]), row[5]) if row else None
+    return (Hold(*row[:6]), row[6]) if row else None
 
 
 async def settle(
     work: Work,
-    hold_id: UUID,
+    hold: Hold,
     amount: int,
     *,
     reason: str,
@@ -227,20 +230,18 @@ async def settle(
     output_tokens: int | None,
 ) -> Entry | None:
     """Charge and close the hold in one statement, or None when it was settled or released before."""
-    row = (
-        await work.session.execute(
-            _SETTLE,
-            {
-                "hold": hold_id,
-                "amount": amount,
-                "reason": reason,
-                "shortfall": shortfall,
-                "model": model,
-                "input_tokens": input_tokens,
-                "output_tokens": output_tokens,
-            },
-        )
-    ).one_or_none()
+    values = {
+        "hold": hold.id,
+        "amount": amount,
+        "reason": reason,
+        "shortfall": shortfall,
+        "model": model,
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+    }
+    if hold.budgeted:
+        return await budgets.settle(work, values)
+    row = (await work.session.execute(_SETTLE, values)).one_or_none()
     return _entry(row) if row else None
 
 
@@ -250,9 +251,11 @@ async def charge_of(work: Work, hold_id: UUID) -> Entry | None:
     return _entry(row) if row else None
 
 
-async def release(work: Work, hold_id: UUID) -> UUID | None:
+async def release(work: Work, hold: Hold) -> UUID | None:
     """Give back what was set aside; the account's id, or None when the hold was closed before."""
-    account_id: UUID | None = await work.session.scalar(_RELEASE, {"hold": hold_id})
+    if hold.budgeted:
+        return await budgets.release(work, hold.id)
+    account_id: UUID | None = await work.session.scalar(_RELEASE, {"hold": hold.id})
     return account_id
 
 
