@@ -54,7 +54,7 @@ async def open_desk(say: Say) -> AsyncIterator[Desk]:
     kernel = settings[KernelSettings]
     async with reach_database(kernel, say) as addresses:
         fresh = await _ensure_schema(addresses)
-        database = db.connect(addresses.app, kernel, pool_size=2)
+        database = db.connect(addresses.app, kernel, pool_size=2, patient=True)
         runtime = Runtime(settings, database, (), duties=frozenset({"cli"}))
         try:
             runtime.provide(Crypto, await Crypto.start(runtime))

@@ -48,7 +48,7 @@ async def _patient(settings: Settings) -> AsyncIterator[Patient]:
             trouble = str(getattr(exc, "detail", None) or exc)
             yield Patient(settings, None, None, embedded, trouble)
             return
-        database = connect(addresses.app, kernel, pool_size=1)
+        database = connect(addresses.app, kernel, pool_size=1, patient=True)
         stack.push_async_callback(database.close)
         yield Patient(settings, addresses.app, database, embedded)
 

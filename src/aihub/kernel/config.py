@@ -184,6 +184,14 @@ class KernelSettings(SettingsGroup):
         section="Database",
         description="Test a pooled connection before use.",
     )
+    db_statement_timeout: float = setting(
+        30,
+        env="DB_STATEMENT_TIMEOUT",
+        section="Database",
+        description="Seconds a statement of a request may take; 0 is without end. Jobs have no limit.",
+        ge=0,
+        le=3600,
+    )
     db_ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] | None = setting(
         None,
         env="DB_SSL_MODE",

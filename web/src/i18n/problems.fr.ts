@@ -61,6 +61,10 @@ export const problems: Record<string, Said> = {
   },
   'database.busy': { title: 'La base de données est très occupée', remedy: TRY_AGAIN },
   'database.conflict': { title: 'Deux changements se sont croisés', remedy: 'Réessayez ; rien n’a été changé.' },
+  'database.too_slow': {
+    title: 'La base de données a mis trop de temps',
+    remedy: 'Demandez moins à la fois, ou réessayez plus tard ; rien n’a été changé.',
+  },
   'database.unavailable': { title: 'La base de données ne répond pas', remedy: TRY_AGAIN },
   'embedded.file_exists': {
     title: 'Un fichier porte déjà ce nom',

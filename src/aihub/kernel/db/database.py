@@ -4,8 +4,9 @@ A unit of work is one transaction with a scope. It is opened only at the ways in
 tools) and handed to services. Nothing waits for a model or another outside system inside one.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,9 +23,30 @@ from aihub.kernel.config import KernelSettings
 from aihub.kernel.db.scope import Scope
 from aihub.kernel.errors import AihubError, Unavailable
 
-_SET_SCOPE = text("select set_config('aihub.owner', :owner, true), set_config('aihub.scope', :scope, true)")
+_SCOPE = "select set_config('aihub.owner', :owner, true), set_config('aihub.scope', :scope, true)"
+_SET_SCOPE = text(_SCOPE)
+_SET_SCOPE_UNHURRIED = text(
+    _SCOPE + "".join(f", set_config('{name}', '0', true)" for name in ("statement_timeout", "lock_timeout"))
+)
 APP_ROLE = "aihub_app"
+LOCK_SECONDS = 10.0
+"""How long a statement waits for what another transaction holds."""
+IDLE_SECONDS = 60.0
+"""How long a transaction may stay open while nothing happens in it: a defect, or a process that hangs."""
 _CONFLICTS = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock timeout
+_CANCELED = "57014"
+
+_unhurried: ContextVar[bool] = ContextVar("unhurried", default=False)
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Work that is opened inside, as that of a job is, may take its time: nobody waits for an answer."""
+    token = _unhurried.set(True)
+    try:
+        yield
+    finally:
+        _unhurried.reset(token)
 
 
 class DatabaseUnavailable(Unavailable):
@@ -43,6 +65,12 @@ class DatabaseConflict(Unavailable):
     code = "database.conflict"
     title = "Two changes got in each other's way, and this one was not made"
     remedy = "Try again now; nothing was changed."
+
+
+class DatabaseTooSlow(Unavailable):
+    code = "database.too_slow"
+    title = "The database took too long for this, and nothing was changed"
+    remedy = "Ask for less at once, or try again later. Operators: DB_STATEMENT_TIMEOUT is the limit."
 
 
 class Work:
@@ -93,13 +121,14 @@ class Database:
     async def work(self, scope: Scope) -> AsyncIterator[Work]:
         """Open a transaction in this scope; commit at the end, roll back on any error.
 
-        Raises DatabaseUnavailable or DatabaseBusy (503) when no usable connection can be had.
+        Raises DatabaseUnavailable or DatabaseBusy (503) when no usable connection can be had, and
+        DatabaseTooSlow or DatabaseConflict (503) for a statement that exceeds its time.
         """
         async with reachable(), AsyncSession(self.engine, expire_on_commit=False) as session:
             work = Work(session, scope, self.audit_key)
             async with session.begin():
                 await session.execute(
-                    _SET_SCOPE,
+                    _SET_SCOPE_UNHURRIED if _unhurried.get() else _SET_SCOPE,
                     {
                         "owner": str(scope.owner) if scope.owner else "",
                         "scope": "owner" if scope.owner else "system",
@@ -138,8 +167,11 @@ async def reachable() -> AsyncIterator[None]:
     except PoolTimeout as exc:
         raise DatabaseBusy(headers={"Retry-After": "2"}) from exc
     except (OperationalError, psycopg.OperationalError, ConnectionError) as exc:
-        if (getattr(getattr(exc, "orig", exc), "sqlstate", None) or "") in _CONFLICTS:
+        state = getattr(getattr(exc, "orig", exc), "sqlstate", None) or ""
+        if state in _CONFLICTS:
             raise DatabaseConflict(headers={"Retry-After": "1"}) from exc
+        if state == _CANCELED:
+            raise DatabaseTooSlow(headers={"Retry-After": "10"}) from exc
         raise DatabaseUnavailable(headers={"Retry-After": "2"}) from exc
     except DBAPIError as exc:
         if exc.connection_invalidated:
@@ -183,11 +215,24 @@ def with_tls(dsn: str, settings: KernelSettings) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def connect(dsn: str, settings: KernelSettings, *, pool_size: int | None = None) -> Database:
+def connect(
+    dsn: str, settings: KernelSettings, *, pool_size: int | None = None, patient: bool = False
+) -> Database:
     """The database of one process. Connections act as the role that row-level security binds.
 
+    Statements, waits for locks and idle transactions have an end, so that no request holds a connection or
+    a lock for long. `patient` is for commands, where a person waits or nobody; for jobs see `unhurried`.
     `pool_size` overrides DB_POOL_SIZE for short-lived processes such as CLI verbs.
     """
+    seconds = {
+        "statement_timeout": settings.db_statement_timeout,
+        "lock_timeout": LOCK_SECONDS,
+        "idle_in_transaction_session_timeout": IDLE_SECONDS,
+    }
+    begin = "; ".join(
+        [f"set role {APP_ROLE}"]
+        + [f"set {name} = {int(value * 1000)}" for name, value in seconds.items() if not patient]
+    )
     engine = create_async_engine(
         sqlalchemy_url(dsn),
         pool_size=pool_size or settings.db_pool_size,
@@ -205,7 +250,7 @@ def connect(dsn: str, settings: KernelSettings, *, pool_size: int | None = None)
     def act_as_app(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         try:
-            cursor.execute(f"set role {APP_ROLE}")
+            cursor.execute(begin)
         except psycopg.OperationalError:
             raise
         except psycopg.Error as exc:

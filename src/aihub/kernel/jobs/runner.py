@@ -23,6 +23,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
 from aihub.kernel.db import system
+from aihub.kernel.db.database import unhurried
 from aihub.kernel.db.direct import ACT_AS_APP, conninfo
 from aihub.kernel.errors import AihubError, Unavailable
 from aihub.kernel.jobs import queries
@@ -160,7 +161,8 @@ class JobRunner:
             facts.actor_id.set(None)
             facts.client_ip.set(None)
             try:
-                await job.run(JobContext(self._runtime, job_id, attempt), **arguments)
+                with unhurried():
+                    await job.run(JobContext(self._runtime, job_id, attempt), **arguments)
             except Exception as exc:
                 level = log.warning if isinstance(exc, AihubError) else log.exception
                 level("job failed", job=job.name, job_id=job_id, attempt=attempt, error=type(exc).__name__)
