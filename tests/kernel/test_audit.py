@@ -250,7 +250,7 @@ async def test_the_list_is_paged_and_filtered(runtime: Runtime) -> None:
         assert [line.seq for line in (*first.items, *rest.items)] == [4, 3, 2, 1]
         assert rest.next_cursor is None
         assert first.items[0].actor == "system"
-        assert first.items[1].details == "name: laptop"
+        assert first.items[1].details == {"name": "laptop"}
         by_action = await audit.page(work, cursor=None, limit=9, action="user.create")
         assert [line.seq for line in by_action.items] == [4]
         assert len((await audit.page(work, cursor=None, limit=9, action="key.*")).items) == 3

@@ -50,21 +50,6 @@ class JobsBody(BaseModel):
     next_cursor: str | None
 
 
-class AuditBody(BaseModel):
-    id: str
-    seq: int
-    at: datetime
-    actor: str
-    action: str
-    target: str
-    summary: str
-
-
-class AuditPage(BaseModel):
-    items: list[AuditBody]
-    next_cursor: str | None
-
-
 def _runtime(request: Request) -> Runtime:
     runtime: Runtime = request.app.state.runtime
     return runtime
@@ -115,32 +100,3 @@ async def retry_job(
         row = await jobs.retry(work, job_id)
         await audit.record(work, actor=actor, action="job.retry", target_kind="job", target_id=str(job_id))
     return JobBody.model_validate(row, from_attributes=True)
-
-
-@router.get("/audit")
-async def list_audit(
-    request: Request,
-    actor: Annotated[Actor, requires("audit:read")],
-    cursor: str | None = None,
-    action: str | None = None,
-    actor_filter: Annotated[str | None, Query(alias="actor")] = None,
-    limit: Limit = 50,
-) -> AuditPage:
-    """The audit trail, the newest first."""
-    async with _runtime(request).database.work(actor.scope) as work:
-        page = await audit.page(work, cursor=cursor, limit=limit, action=action, actor=actor_filter)
-    return AuditPage(
-        items=[
-            AuditBody(
-                id=str(entry.id),
-                seq=entry.seq,
-                at=entry.at,
-                actor=entry.actor,
-                action=entry.action,
-                target=f"{entry.target_kind} {entry.target_id}",
-                summary=entry.details,
-            )
-            for entry in page.items
-        ],
-        next_cursor=page.next_cursor,
-    )

@@ -85,6 +85,11 @@ def load_secrets(settings: KernelSettings, *, make: bool = True) -> Secrets:
     return Secrets(master, previous, session)
 
 
+def kept_secret(settings: KernelSettings, name: str, nbytes: int) -> bytes:
+    """A secret of this hub's home, generated once. Raises SecretFileOpen or SecretFileUnusable."""
+    return _kept(settings.home / "secrets", f"{name}.key", nbytes, make=True)
+
+
 def parse_master_key(text: str, source: str) -> MasterKey:
     """64 hex digits or base64 of 32 bytes; anything else is a passphrase. Raises WeakSecret."""
     text = text.strip()

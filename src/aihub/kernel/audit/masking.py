@@ -20,11 +20,16 @@ def clean(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else text[:longest] + "…"
 
 
+def is_secret(name: str) -> bool:
+    """Whether values under this name are masked."""
+    return _SECRET.search(name) is not None
+
+
 def masked(value: object) -> Any:
     """A copy fit for JSON: secret-looking keys masked, long texts cut, unknown types as text."""
     if isinstance(value, Mapping):
         return {
-            clean(str(key)): MASK if _SECRET.search(str(key)) and item is not None else masked(item)
+            clean(str(key)): MASK if is_secret(str(key)) and item is not None else masked(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):

@@ -1,61 +1,82 @@
 """The audit log: who did what, append-only, each entry bound to the one before it.
 
-    await audit.record(work, actor=actor, action="key.create", target_kind="key", target_id=str(key.id))
+    await audit.record(work, actor=actor, action="key.create", target_kind="key", target_id=str(key.id),
+                       after={"name": key.name, "scopes": key.scopes}, subject=key.owner_id)
 
 Record it in the transaction of the deed. The entries of a transaction are appended together right
 before it commits, because appending takes a lock that every other audited deed waits for.
 """
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
 
 from aihub.kernel.audit import queries
-from aihub.kernel.audit.chain import START, Entry, entry_hash, head_hash
+from aihub.kernel.audit.chain import (
+    SALT_BYTES,
+    START,
+    VERSION,
+    Entry,
+    digest,
+    entry_hash,
+    head_hash,
+    instant,
+    microseconds,
+)
+from aihub.kernel.audit.changes import difference
 from aihub.kernel.audit.errors import AuditKeyMissing
+from aihub.kernel.audit.filters import Filter
 from aihub.kernel.audit.masking import clean, masked
 from aihub.kernel.auth import Actor
 from aihub.kernel.db import Work
-from aihub.kernel.errors import InvalidRequest
+from aihub.kernel.errors import InvalidRequest, NotFound
 from aihub.kernel.ids import new_id
 from aihub.kernel.telemetry import context
 
+SYSTEM = "system"
+ERASED = "audit.erase"
 _LONGEST = 500  # characters of a name
-_CHUNK = 1_000
-_PROBLEMS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What `verify` found. `rows` were read; `problems` is empty when the log is whole."""
-
-    ok: bool
-    rows: int
-    head_seq: int
-    problems: tuple[str, ...]
+_LONGEST_AGENT = 300
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An entry as people read it; `details` are words, such as `name: laptop, scopes: ['chat:use']`."""
+    """An entry as it is shown. `actor` is None once that person was erased, and so are `details` and
+    `changes` of a subject who was; `changes` is `{field: [before, after]}`."""
 
     id: UUID
     seq: int
     at: datetime
-    actor: str
+    actor_id: UUID | None
+    actor: str | None
     action: str
     target_kind: str
     target_id: str
-    details: str
+    subject_id: UUID | None
+    session_id: UUID | None
+    key_id: UUID | None
+    request_id: str | None
+    ip: str | None
+    user_agent: str | None
+    details: dict[str, Any] | None
+    changes: dict[str, list[Any]] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     items: tuple[Line, ...]
     next_cursor: str | None
+
+
+def present() -> datetime:
+    """The instant an entry is given."""
+    return datetime.now(UTC)
 
 
 async def record(
@@ -66,34 +87,135 @@ async def record(
     target_kind: str,
     target_id: str,
     details: Mapping[str, object] | None = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    subject: UUID | None = None,
     request_id: str | None = None,
     ip: str | None = None,
 ) -> UUID:
     """Record an entry and return its id. It is appended when the work commits, and not at all otherwise.
 
-    `actor` None means the hub itself. Values under secret-looking names in `details` are masked. The
-    request id and address come from the present request unless given.
+    `actor` None means the hub itself. `before` and `after` are the state around the deed; what differs is
+    kept. `subject` is the person whom the deed concerns: they see it under "My activity", and details and
+    changes go when they are erased. Unless given it is the user of a target of kind `user`, or who stands as
+    `owner` or `owner_id` in the details.
+
+    Values under secret-looking names are masked. The request id, address and browser come from the present
+    request, the session or key from the actor.
     """
     key = _key(work)
+    known = masked(details or {})
+    changed = difference(before, after)
     entry = Entry(
         seq=0,
+        chain=VERSION,
         id=new_id(),
-        at=datetime.now(UTC),
+        at=microseconds(present()),
         actor_id=actor.user_id if actor else None,
-        actor=clean(actor.email, _LONGEST) if actor else "system",
         action=clean(action, _LONGEST),
         target_kind=clean(target_kind, _LONGEST),
         target_id=clean(target_id, _LONGEST),
+        subject_id=subject or _subject(target_kind, target_id, details or {}),
+        session_id=actor.session_id if actor else None,
+        key_id=actor.key_id if actor else None,
         request_id=request_id or context.request_id.get(),
+        actor=clean(actor.email, _LONGEST) if actor else SYSTEM,
         ip=ip or context.client_ip.get(),
-        details=orjson.dumps(masked(details or {}), option=orjson.OPT_SORT_KEYS).decode(),
+        user_agent=_agent(context.user_agent.get()),
+        who_salt=os.urandom(SALT_BYTES),
+        who=None,
+        details=orjson.dumps(known, option=orjson.OPT_SORT_KEYS).decode(),
+        changes=orjson.dumps(changed).decode() if changed else None,
+        what_salt=os.urandom(SALT_BYTES),
+        what=None,
         previous=START,
+    )
+    entry = replace(
+        entry,
+        who=digest(entry.who_salt or b"", entry.actor, entry.ip, entry.user_agent),
+        what=digest(entry.what_salt or b"", entry.details, entry.changes),
     )
     pending = work.facts.setdefault("audit", [])
     if not pending:
         work.before_commit(lambda: _append(work, key, pending))
     pending.append(entry)
     return entry.id
+
+
+async def erase(work: Work, person: UUID, *, actor: Actor | None = None, reason: str = "") -> int:
+    """Remove the name, addresses and browsers of a person, and details and changes of what concerns them.
+    How many entries were touched.
+
+    That it was done is an entry itself, without which a check of the log reports the gaps. What remains says
+    that somebody with this id did this then. Needs a system scope.
+    """
+    touched = await queries.erase(work, person)
+    await record(
+        work,
+        actor=actor,
+        action=ERASED,
+        target_kind="user",
+        target_id=str(person),
+        details={"entries": touched, **({"reason": reason} if reason else {})},
+    )
+    return touched
+
+
+async def page(
+    work: Work,
+    *,
+    cursor: str | None,
+    limit: int,
+    action: str | None = None,
+    actor: str | None = None,
+    chosen: Filter | None = None,
+    about: UUID | None = None,
+) -> Page:
+    """Entries, newest first. `action` and `actor` are short for a filter with those alone; `about` leaves
+    only what this person did and what was done to them. Raises InvalidRequest for a foreign cursor."""
+    if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+        raise InvalidRequest("This cursor was not made by this list.")
+    chosen = chosen or Filter(action=action or "", actor=actor or "")
+    before = int(cursor) if cursor else None
+    rows = await queries.page(work, before=before, limit=limit + 1, chosen=chosen, about=about)
+    more = len(rows) > limit
+    items = tuple(line(row.entry) for row in rows[:limit])
+    return Page(items, str(items[-1].seq) if more else None)
+
+
+async def find(work: Work, entry_id: UUID) -> Line:
+    """One entry. Raises NotFound."""
+    stored = await queries.one(work, entry_id)
+    if stored is None:
+        raise NotFound("There is no such entry.")
+    return line(stored.entry)
+
+
+async def actions(work: Work) -> Sequence[str]:
+    """Every action that the log holds, in order."""
+    return await queries.actions(work)
+
+
+def line(entry: Entry) -> Line:
+    """An entry as it is shown."""
+    return Line(
+        id=entry.id,
+        seq=entry.seq,
+        at=_shown(entry.at),
+        actor_id=entry.actor_id,
+        actor=entry.actor,
+        action=entry.action,
+        target_kind=entry.target_kind,
+        target_id=entry.target_id,
+        subject_id=entry.subject_id,
+        session_id=entry.session_id,
+        key_id=entry.key_id,
+        request_id=entry.request_id,
+        ip=entry.ip,
+        user_agent=entry.user_agent,
+        details=_parsed(entry.details),
+        changes=_pairs(_parsed(entry.changes)),
+    )
 
 
 async def _append(work: Work, key: bytes, pending: Sequence[Entry]) -> None:
@@ -103,89 +225,47 @@ async def _append(work: Work, key: bytes, pending: Sequence[Entry]) -> None:
     for entry in pending:
         seq += 1
         entry = replace(entry, seq=seq, previous=last)
-        last = entry_hash(key, entry)
+        last = entry_hash(key, entry) or START
         chained.append(queries.Stored(entry, last))
     await queries.append(work, chained, seq, head_hash(key, seq, last))
 
 
-async def verify(work: Work) -> Verdict:
-    """Read the whole log and check every entry, their order, and that nothing was cut off the end.
-
-    Needs a system scope. Reads in chunks; at most 100 problems are listed.
-    """
-    key = _key(work)
-    head = await queries.head(work, lock=False)
-    found = _Findings()
-    seq, last = 0, START
-    while chunk := await queries.after(work, seq, _CHUNK):
-        for stored in chunk:
-            entry = stored.entry
-            if entry.seq > head.seq and not found.beyond:
-                # Entries committed while we read are not part of this check.
-                newer = await queries.head(work, lock=False)
-                found.beyond = entry.seq > newer.seq
-                head = newer
-            found.check(key, stored, seq, last)
-            seq, last = entry.seq, stored.hash
-    if seq < head.seq:
-        found.add(f"entries {seq + 1} to {head.seq} are missing at the end")
-    elif found.beyond:
-        found.add(f"the log is longer than its seal says ({head.seq})")
-    elif head.seq and head.hash != head_hash(key, head.seq, last):
-        found.add("the seal of the log's length does not match its last entry")
-    elif not head.seq and head.hash != START:
-        found.add("the log is empty but its seal is not")
-    return Verdict(not found.problems, found.rows, head.seq, tuple(found.problems))
+def _subject(target_kind: str, target_id: str, details: Mapping[str, object]) -> UUID | None:
+    named = target_id if target_kind == "user" else details.get("owner_id") or details.get("owner")
+    if isinstance(named, UUID):
+        return named
+    try:
+        return UUID(named) if isinstance(named, str) else None
+    except ValueError:
+        return None
 
 
-async def page(
-    work: Work, *, cursor: str | None, limit: int, action: str | None = None, actor: str | None = None
-) -> Page:
-    """Entries, newest first. `action` may end with `*`. Raises InvalidRequest for a foreign cursor."""
-    if cursor is not None and not (cursor.isdecimal() and len(cursor) < 19):
-        raise InvalidRequest("This cursor was not made by this list.")
-    before = int(cursor) if cursor else None
-    rows = await queries.page(work, before=before, limit=limit + 1, action=action, actor=actor)
-    more = len(rows) > limit
-    items = tuple(_line(row.entry) for row in rows[:limit])
-    return Page(items, str(items[-1].seq) if more else None)
+def _agent(text: str | None) -> str | None:
+    return clean(text, _LONGEST_AGENT) if text else None
 
 
-@dataclass(slots=True)
-class _Findings:
-    rows: int = 0
-    beyond: bool = False
-    problems: list[str] = field(default_factory=list)
-
-    def add(self, problem: str) -> None:
-        if len(self.problems) < _PROBLEMS:
-            self.problems.append(problem)
-
-    def check(self, key: bytes, stored: queries.Stored, before: int, last: bytes) -> None:
-        entry = stored.entry
-        self.rows += 1
-        if entry.seq != before + 1:
-            gap = f"{before + 1}" if entry.seq == before + 2 else f"{before + 1} to {entry.seq - 1}"
-            self.add(f"entry {gap} missing before entry {entry.seq}")
-        elif entry.previous != last:
-            self.add(f"entry {entry.seq} does not follow entry {before}")
-        if entry_hash(key, entry) != stored.hash:
-            self.add(f"entry {entry.seq} was changed")
+def _shown(at: int | None) -> datetime:
+    """A row that was tampered with is still shown."""
+    try:
+        return _NEVER if at is None else instant(at)
+    except OverflowError:
+        return _NEVER
 
 
-def _line(entry: Entry) -> Line:
-    details = orjson.loads(entry.details)
-    words = ", ".join(f"{name}: {value}" for name, value in details.items())
-    return Line(
-        id=entry.id,
-        seq=entry.seq,
-        at=entry.at,
-        actor=entry.actor,
-        action=entry.action,
-        target_kind=entry.target_kind,
-        target_id=entry.target_id,
-        details=words,
-    )
+def _parsed(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {"unreadable": text}
+    return value if isinstance(value, dict) else {"unreadable": text}
+
+
+def _pairs(changes: dict[str, Any] | None) -> dict[str, list[Any]] | None:
+    if changes is None:
+        return None
+    return {name: pair if isinstance(pair, list) else [None, pair] for name, pair in changes.items()}
 
 
 def _key(work: Work) -> bytes:

@@ -34,10 +34,12 @@ class RequestFacts:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        given = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else str(new_id())
         context.request_id.set(request_id)
         context.client_ip.set(scope["client"][0] if scope.get("client") else None)
+        context.user_agent.set(headers.get("user-agent"))
         context.actor_id.set(None)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0

@@ -160,6 +160,7 @@ class JobRunner:
             facts.request_id.set(f"job-{job_id}-{attempt}")
             facts.actor_id.set(None)
             facts.client_ip.set(None)
+            facts.user_agent.set(None)
             try:
                 with unhurried():
                     await job.run(JobContext(self._runtime, job_id, attempt), **arguments)
