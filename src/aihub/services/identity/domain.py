@@ -21,7 +21,16 @@ DEFAULT_SCOPES = ("gateway:use", "models:read", "credits:read")
 
 SESSION_IDLE = timedelta(hours=24)
 SESSION_LONGEST = timedelta(days=7)
+KNOWN_LIFE = timedelta(days=180)
+"""How long a browser is known after it signed in."""
 SETUP_LINK_LIFE = timedelta(hours=24)
+
+ACCESS_LIFE = timedelta(minutes=15)
+REFRESH_LIFE = timedelta(days=7)
+FAMILY_LONGEST = timedelta(days=30)
+"""A program signs in anew after this, however often it refreshed."""
+CLOCK_SKEW = timedelta(seconds=10)
+"""How far the clocks of two processes may be apart."""
 
 PROOF_LIFE = timedelta(minutes=10)
 CHALLENGE_LIFE = timedelta(minutes=5)
@@ -43,7 +52,7 @@ _KEYS = ("keys:read", "keys:manage")
 BUILT_IN_ROLES = (
     Role(SUPER_ADMIN, "Everything", ("*",)),
     # Letters that wait hold links that let their recipients in, whoever those are.
-    Role("admin", "Everything but giving roles", ("*", "-roles:assign", "-mail:open")),
+    Role("admin", "Everything but giving roles", ("*", "-roles:assign", "-roles:manage", "-mail:open")),
     Role(
         "manager",
         "Sees people, credits, models and monitoring; gives credits",

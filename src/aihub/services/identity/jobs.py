@@ -18,6 +18,12 @@ async def tidy(context: JobContext) -> None:
         await links.forget_old(work, context.runtime.clock.now() - _KEPT)
 
 
+async def note_ended_access(context: JobContext) -> None:
+    """Write into the audit trail which roles and permissions given for a time have ended."""
+    async with context.runtime.database.work(system("note what has ended")) as work:
+        await service.note_what_ended(work, context.runtime.clock.now())
+
+
 async def reset_password(context: JobContext, *, email: str) -> None:
     """Write to whoever asked for a new password, if there is an account."""
     runtime = context.runtime
@@ -26,4 +32,5 @@ async def reset_password(context: JobContext, *, email: str) -> None:
 
 
 TIDY = Job("identity.tidy", tidy, schedule="17 3 * * *")
+ENDED_ACCESS = Job("identity.ended_access", note_ended_access, schedule="*/5 * * * *")
 RESET_PASSWORD = Job("identity.reset_password", reset_password)

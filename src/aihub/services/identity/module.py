@@ -6,16 +6,20 @@ from aihub.kernel.limits import Limiter
 from aihub.kernel.module import Module, Part
 from aihub.kernel.runtime import Runtime
 from aihub.services.identity import jobs
+from aihub.services.identity.adapters.oidc import OidcProviders
 from aihub.services.identity.domain import BUILT_IN_ROLES
 from aihub.services.identity.personal import PERSONAL
 from aihub.services.identity.routes import (
     devices,
+    federation,
     invitations,
     keys,
     passkeys,
     recovery,
+    roles,
     second_factor,
     sessions,
+    sign_in_providers,
     users,
 )
 from aihub.services.identity.service import Doorkeeper, IdentityAuthenticator
@@ -24,6 +28,10 @@ from aihub.services.identity.settings import IdentitySettings
 
 async def _doorkeeper(runtime: Runtime) -> Doorkeeper:
     return Doorkeeper(runtime.database, runtime.get(Crypto), runtime.get(Limiter))
+
+
+async def _providers(runtime: Runtime) -> OidcProviders:
+    return OidcProviders()
 
 
 MODULE = Module(
@@ -35,10 +43,13 @@ MODULE = Module(
         second_factor.router,
         keys.router,
         users.router,
+        roles.router,
         invitations.router,
         recovery.router,
+        federation.router,
+        sign_in_providers.router,
     ),
-    public_paths=sessions.PUBLIC | passkeys.PUBLIC | invitations.PUBLIC | recovery.PUBLIC,
+    public_paths=sessions.PUBLIC | passkeys.PUBLIC | invitations.PUBLIC | recovery.PUBLIC | federation.PUBLIC,
     settings=(IdentitySettings,),
     permissions=(
         Permission("keys:read", "See one's own API keys"),
@@ -49,12 +60,16 @@ MODULE = Module(
         Permission("users:delete", "Delete accounts"),
         Permission("roles:read", "See roles and what they allow"),
         Permission("roles:assign", "Give and take roles"),
+        Permission("roles:manage", "Make, change and delete roles"),
+        Permission("sso:read", "See the providers that people sign in with"),
+        Permission("sso:manage", "Set up the providers that people sign in with"),
     ),
     roles=BUILT_IN_ROLES,
-    jobs=(jobs.TIDY, jobs.RESET_PASSWORD),
+    jobs=(jobs.TIDY, jobs.ENDED_ACCESS, jobs.RESET_PASSWORD),
     parts=(
         Part(IdentityAuthenticator, IdentityAuthenticator.start),
         Part(Doorkeeper, _doorkeeper),
+        Part(OidcProviders, _providers),
     ),
     personal=PERSONAL,
 )

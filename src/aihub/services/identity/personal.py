@@ -55,6 +55,7 @@ async def _erase_roles(work: Work, subject: Subject) -> int:
         text("delete from user_roles where user_id = :person returning 1"), {"person": subject.id}
     )
     await detach(work, "user_roles", "assigned_by", subject)
+    await detach(work, "resource_grants", "granted_by", subject)
     return len(rows.all())
 
 
@@ -89,6 +90,9 @@ async def _erase_attempts(work: Work, subject: Subject) -> int:
 
 PERSONAL = (
     table("sessions", "Browsers you signed in with", order="id", withheld={"token_hash": _HASH}),
+    table(
+        "refresh_tokens", "How programs of yours stay signed in", order="id", withheld={"token_hash": _HASH}
+    ),
     table("passkeys", "Your passkeys (their public part)", order="id"),
     table(
         "totp_secrets",
@@ -100,6 +104,7 @@ PERSONAL = (
     ),
     table("recovery_codes", "Your recovery codes", order="id", withheld={"code_hash": _HASH}),
     table("auth_challenges", "Steps of a sign-in that is under way", order="id"),
+    table("resource_grants", "Single things you were given access to", order="id"),
     table("api_keys", "Your API keys", order="id", withheld={"hash": _HASH}),
     table(
         "one_time_links",

@@ -14,6 +14,7 @@ from aihub.kernel.ids import new_id
 from aihub.services.identity.contracts.access import Access, RoleInfo
 from aihub.services.identity.domain import SUPER_ADMIN
 from aihub.services.identity.models import (
+    LinkRow,
     PermissionRow,
     RoleDefaultRow,
     RolePermissionRow,
@@ -173,6 +174,26 @@ async def delete_role(work: Work, role_id: UUID) -> None:
         delete(UserRoleRow).where(UserRoleRow.role_id == role_id, UserRoleRow.expires_at <= func.now())
     )
     await work.session.execute(delete(RoleRow).where(RoleRow.id == role_id))
+
+
+async def rename_in_invitations(work: Work, before: str, after: str) -> None:
+    """Invitations that wait give the role under its new name."""
+    await work.session.execute(
+        update(LinkRow)
+        .where(LinkRow.roles.contains([before]), LinkRow.used_at.is_(None))
+        .values(roles=func.array_replace(LinkRow.roles, before, after))
+    )
+
+
+async def invited_as(work: Work, name: str) -> list[str]:
+    """Whom invitations that wait would give this role."""
+    statement = select(LinkRow.email).where(
+        LinkRow.roles.contains([name]),
+        LinkRow.used_at.is_(None),
+        LinkRow.revoked_at.is_(None),
+        LinkRow.expires_at > func.now(),
+    )
+    return list(await work.session.scalars(statement.order_by(LinkRow.email)))
 
 
 async def permission_names(work: Work) -> frozenset[str]:

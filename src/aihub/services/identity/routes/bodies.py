@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from aihub.services.identity.contracts import Key, KeyCredits, Line, RoleInfo, Session, User
+from aihub.services.identity.contracts import Key, KeyCredits, Line, Session, User
 from aihub.services.identity.domain import LONGEST_PASSWORD, session_end
 
 Name = Annotated[Line, Field(max_length=200)]
@@ -53,16 +53,6 @@ class UserBody(BaseModel):
 class UsersBody(BaseModel):
     items: list[UserBody]
     next_cursor: str | None
-
-
-class RoleBody(BaseModel):
-    name: str
-    title: str
-    permissions: list[str]
-
-
-class RolesBody(BaseModel):
-    items: list[RoleBody]
 
 
 class KeyCreditsBody(BaseModel):
@@ -181,10 +171,6 @@ def user_body(user: User) -> UserBody:
         last_sign_in_at=user.last_sign_in_at,
         leaving_at=user.leaving_at,
     )
-
-
-def role_body(role: RoleInfo) -> RoleBody:
-    return RoleBody(name=role.name, title=role.title, permissions=list(role.permissions))
 
 
 def key_body(key: Key, own: KeyCredits | None) -> KeyBody:

@@ -12,12 +12,10 @@ from aihub.services.identity import service
 from aihub.services.identity.contracts import BeyondOwnPermissions, Line, Wallets
 from aihub.services.identity.domain import SIGNED_UP
 from aihub.services.identity.routes.bodies import (
-    RolesBody,
     UserBody,
     UserChange,
     UserRequest,
     UsersBody,
-    role_body,
     user_body,
 )
 
@@ -88,10 +86,3 @@ async def update_user(
             work, user_id, actor=actor, name=body.name, active=body.active, roles=body.roles
         )
     return user_body(user)
-
-
-@router.get("/roles", dependencies=[requires("roles:read")])
-async def list_roles(request: Request) -> RolesBody:
-    """Every role with its permissions."""
-    async with _runtime(request).database.work(system("list roles")) as work:
-        return RolesBody(items=[role_body(role) for role in await service.list_roles(work)])

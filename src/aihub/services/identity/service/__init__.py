@@ -1,5 +1,15 @@
 """What is decided about people, roles, sessions and keys."""
 
+from aihub.services.identity.service.access import (
+    give_role,
+    list_role_grants,
+    note_what_ended,
+    share,
+    shared_with,
+    take_role,
+    unshare,
+)
+from aihub.services.identity.service.access_explained import explain
 from aihub.services.identity.service.accounts import (
     access_of,
     create_user,
@@ -28,7 +38,15 @@ from aihub.services.identity.service.invitations import (
     resend_invitation,
     revoke_invitation,
 )
-from aihub.services.identity.service.keys import create_key, credits_of, list_keys, revoke_key
+from aihub.services.identity.service.keys import (
+    budgets_of,
+    change_key,
+    create_key,
+    credits_of,
+    list_keys,
+    revoke_key,
+    rotate_key,
+)
 from aihub.services.identity.service.new_passwords import NewPassword, new_password
 from aihub.services.identity.service.proof import fresh, require_fresh
 from aihub.services.identity.service.registry import sync_registry
@@ -37,6 +55,14 @@ from aihub.services.identity.service.resets import (
     look_at_reset,
     reset_password,
     send_reset_link,
+)
+from aihub.services.identity.service.roles import (
+    change_role,
+    check_second_factor_roles,
+    create_role,
+    delete_role,
+    people_with_role,
+    read_role,
 )
 from aihub.services.identity.service.second_factor import (
     begin_totp,
@@ -74,23 +100,32 @@ __all__ = [
     "ask_for_reset",
     "begin_session",
     "begin_totp",
+    "budgets_of",
+    "change_key",
+    "change_role",
+    "check_second_factor_roles",
     "complete_setup",
     "confirm_totp",
     "create_key",
+    "create_role",
     "create_user",
     "credits_of",
+    "delete_role",
     "end_device",
     "end_other_devices",
     "end_session_of",
     "ensure_setup_link",
+    "explain",
     "find_user",
     "find_user_by_email",
     "force_sign_out",
     "fresh",
+    "give_role",
     "invite",
     "list_devices",
     "list_invitations",
     "list_keys",
+    "list_role_grants",
     "list_roles",
     "list_users",
     "look_at_invitation",
@@ -98,6 +133,9 @@ __all__ = [
     "look_at_setup_link",
     "new_password",
     "new_recovery_codes",
+    "note_what_ended",
+    "people_with_role",
+    "read_role",
     "read_session",
     "remove_totp",
     "require_fresh",
@@ -107,15 +145,20 @@ __all__ = [
     "restriction_of",
     "revoke_invitation",
     "revoke_key",
+    "rotate_key",
     "second_factor_of",
     "send_reset_link",
     "send_verification",
     "set_password",
     "setup_needed",
+    "share",
+    "shared_with",
     "sign_out",
     "strength",
     "sync_registry",
+    "take_role",
     "tell_of_new_device",
+    "unshare",
     "update_profile",
     "update_user",
     "verify_email",

@@ -17,9 +17,11 @@ from aihub.services.identity.contracts import (
     User,
     Wallets,
 )
+from aihub.services.identity.contracts.access import OwnRoles
 from aihub.services.identity.domain import SIGNED_UP, SUPER_ADMIN, normal_email
 from aihub.services.identity.queries import links
 from aihub.services.identity.service.new_passwords import NewPassword
+from aihub.services.identity.service.roles import require_own
 
 
 async def find_user(work: Work, user_id: UUID) -> User | None:
@@ -104,7 +106,7 @@ async def update_user(
 ) -> User:
     """Change an account; None leaves a thing as it is. Deactivating ends its sessions at once.
 
-    Raises NotFound, InvalidRequest, BeyondOwnPermissions, or LastAdministrator when no active
+    Raises NotFound, InvalidRequest, BeyondOwnPermissions, OwnRoles, or LastAdministrator when no active
     super_admin would be left.
     """
     await queries.lock_administrators(work)
@@ -125,8 +127,11 @@ async def update_user(
     if roles is not None and set(roles) != set(before.roles):
         changes["roles"] = {"before": sorted(before.roles), "after": sorted(roles)}
         await _change_roles(work, user_id, set(before.roles), set(roles), actor)
-    if SUPER_ADMIN in before.roles and not await queries.administrator_exists(work):
+    fewer = SUPER_ADMIN in before.roles and not changes.keys().isdisjoint(("active", "roles"))
+    if fewer and not await queries.administrator_exists(work, lasting=True):
         raise LastAdministrator()
+    if "roles" in changes and actor is not None and actor.user_id == user_id:
+        raise OwnRoles()
     if changes:
         await audit.record(
             work,
@@ -199,6 +204,7 @@ async def _change_roles(
     changed = await known_roles(work, before ^ after)
     if actor is not None:
         may_assign(actor, changed)
+        await require_own(work, actor, set[str]().union(*(role.permissions for role in changed.values())))
     await queries.take_roles(work, user_id, before - after)
     await queries.give_roles(work, user_id, after - before, actor.user_id if actor else None)
     if SUPER_ADMIN in after:

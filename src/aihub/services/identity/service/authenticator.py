@@ -7,7 +7,7 @@ that a session or key was used, so that this costs one write a minute.
 
 import base64
 import binascii
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -35,7 +35,8 @@ from aihub.services.identity.contracts import (
     Session,
     SessionEnded,
 )
-from aihub.services.identity.domain import ALL_SCOPES, is_key, is_local, session_end
+from aihub.services.identity.domain import is_key, is_local, session_end
+from aihub.services.identity.service.access import carried_scopes, scoped
 from aihub.services.identity.service.leaving import LeavingWatch
 from aihub.services.identity.service.proof import PROVED_AT
 from aihub.services.identity.service.second_factor import restriction_of
@@ -64,6 +65,7 @@ class IdentityAuthenticator:
         clock: Clock,
         settings: KernelSettings,
         second_factor_roles: Collection[str] = (),
+        carried: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._database = database
         self._cache = cache
@@ -72,6 +74,7 @@ class IdentityAuthenticator:
         self._leaving = LeavingWatch(database, cache)
         self._origins = frozenset(settings.allowed_origins)
         self.second_factor_roles = frozenset(second_factor_roles)
+        self._carried = carried or {}
         self._public = urlsplit(settings.base_url()).netloc.lower()
 
     @classmethod
@@ -83,6 +86,7 @@ class IdentityAuthenticator:
             runtime.clock,
             runtime.kernel,
             runtime.settings[IdentitySettings].second_factor_roles,
+            carried_scopes(permission for module in runtime.modules for permission in module.permissions),
         )
 
     async def authenticate(self, request: Request) -> Actor | None:
@@ -146,10 +150,10 @@ class IdentityAuthenticator:
         access = await self._access(key.owner_id)
         if access is None or not access.active:
             raise _invalid_key("The owner of this key is not active.")
-        scopes = (
-            access.permissions if ALL_SCOPES in key.scopes else access.permissions.intersection(key.scopes)
+        permissions, things = scoped(access, key.scopes, self._carried)
+        return Actor(
+            access.user_id, access.email, access.roles, permissions, key_id=key.id, things=things
         )
-        return Actor(access.user_id, access.email, access.roles, scopes, key_id=key.id)
 
     async def _by_session(self, token: str) -> Actor:
         hashed = token_hash(token)
@@ -163,7 +167,13 @@ class IdentityAuthenticator:
             raise SessionEnded()
         facts = {PROVED_AT: session.proved_at, _STRONG: session.second_factor}
         return Actor(
-            access.user_id, access.email, access.roles, access.permissions, session_id=session.id, facts=facts
+            access.user_id,
+            access.email,
+            access.roles,
+            access.permissions,
+            session_id=session.id,
+            facts=facts,
+            things=access.things,
         )
 
     async def _require_second_factor(self, request: Request, actor: Actor) -> None:
@@ -188,9 +198,15 @@ class IdentityAuthenticator:
     async def _access(self, user_id: UUID) -> Access | None:
         async def load() -> Access | None:
             async with self._database.work(owned_by(user_id)) as work:
-                return await queries.access(work, user_id)
+                return await queries.access(work, user_id, self._clock.now())
 
-        return await self._cache.get(_POLICY, f"access:{user_id}", load)
+        key = f"access:{user_id}"
+        access = await self._cache.get(_POLICY, key, load)
+        if access is not None and access.until is not None and access.until <= self._clock.now():
+            # Something given for a time has ended. Nothing announces the passing of time.
+            await self._cache.invalidate(key)
+            access = await load()
+        return access
 
     async def _load_key(self, hashed: bytes) -> Key:
         async with self._database.work(system("authenticate")) as work:
