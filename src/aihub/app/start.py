@@ -16,6 +16,7 @@ from aihub.app.siblings import keep_siblings
 from aihub.app.stopping import Stop, stop_signals
 from aihub.app.targets import ALL, Target
 from aihub.kernel.config import KernelSettings
+from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import database as db
 from aihub.kernel.db import migrate, system
 from aihub.kernel.errors import AihubError
@@ -26,6 +27,8 @@ from aihub.kernel.settings import Settings
 from aihub.kernel.telemetry import logs
 from aihub.services.gateway.service import seed_catalogue
 from aihub.services.identity.service import ensure_setup_link, sync_registry
+from aihub.services.identity.service.federation import seed_provider
+from aihub.services.identity.settings import IdentitySettings
 
 log = logs.get_logger("aihub.start")
 
@@ -91,6 +94,8 @@ async def first_data(runtime: Runtime) -> str | None:
         await sync_registry(work, runtime.modules)
     async with runtime.database.work(system("start: catalogue")) as work:
         await seed_catalogue(work, runtime)
+    async with runtime.database.work(system("start: sign-in provider")) as work:
+        await seed_provider(work, runtime.get(Crypto), runtime.settings[IdentitySettings])
     async with runtime.database.work(system("start: setup link")) as work:
         return await ensure_setup_link(work)
 

@@ -30,7 +30,7 @@ async def _doorkeeper(runtime: Runtime) -> Doorkeeper:
     return Doorkeeper(runtime.database, runtime.get(Crypto), runtime.get(Limiter))
 
 
-async def _providers(runtime: Runtime) -> OidcProviders:
+async def _providers(_: Runtime) -> OidcProviders:
     return OidcProviders()
 
 

@@ -81,7 +81,7 @@ class OidcProviders:
     """The providers of this process and what they published. One per process."""
 
     def __init__(self, resolver: Resolver = addresses.resolve) -> None:
-        self._resolver = resolver
+        self.resolver = resolver
         self._kept: dict[tuple[str, bool], _Kept] = {}
 
     def forget(self) -> None:
@@ -234,7 +234,7 @@ class OidcProviders:
         return self._kept[at]
 
     def _wire(self, client: Client) -> OidcWire:
-        return OidcWire(allow_private=client.allow_private, resolver=self._resolver)
+        return OidcWire(allow_private=client.allow_private, resolver=self.resolver)
 
 
 def algorithms_of(keys: Sequence[Key]) -> tuple[str, ...]:
