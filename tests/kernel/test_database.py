@@ -193,7 +193,7 @@ async def test_a_server_that_goes_away_is_a_503_and_its_return_is_noticed(
             started = time.monotonic()
             with pytest.raises(DatabaseUnavailable):
                 await database.ping()
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 10
         await asyncio.to_thread(own_server.start)
         await database.ping()
 

@@ -1,11 +1,11 @@
 """Passwords and tokens."""
 
 import asyncio
-import statistics
 import time
 
 import pytest
 from argon2 import PasswordHasher
+from tests.support.waiting import quickest
 
 from aihub.kernel.passwords import hash_password, needs_rehash, verify_password
 from aihub.kernel.tokens import new_token, token_hash
@@ -41,20 +41,19 @@ async def test_an_unknown_account_takes_as_long_as_a_wrong_password() -> None:
     hashed = await hash_password("correct horse battery")
     await verify_password(None, "warm up")
 
-    async def median(known: str | None) -> float:
-        times = []
-        for _ in range(5):
-            started = time.perf_counter()
-            assert not await verify_password(known, "wrong")
-            times.append(time.perf_counter() - started)
-        return statistics.median(times)
+    async def seconds(known: str | None) -> float:
+        started = time.perf_counter()
+        assert not await verify_password(known, "wrong")
+        return time.perf_counter() - started
 
-    wrong, unknown = await median(hashed), await median(None)
-    assert unknown > wrong / 3
-    assert unknown < wrong * 3
+    # In turns, so that a busy moment of the machine meets both; the least is what it takes.
+    turns = [(await seconds(hashed), await seconds(None)) for _ in range(8)]
+    wrong, unknown = (min(times) for times in zip(*turns, strict=True))
+    assert wrong / 2 < unknown < wrong * 2
 
 
-async def test_hashing_leaves_the_event_loop_free() -> None:
+async def _share_of_the_longest_wait() -> float:
+    """How much of the time in which eight passwords are hashed one other task had to wait at a stretch."""
     longest = 0.0
     done = asyncio.Event()
 
@@ -71,7 +70,11 @@ async def test_hashing_leaves_the_event_loop_free() -> None:
     took = time.perf_counter() - started
     done.set()
     await watching
-    assert longest < took / 2
+    return longest / took
+
+
+async def test_hashing_leaves_the_event_loop_free() -> None:
+    assert await quickest(_share_of_the_longest_wait, 0.5) < 0.5
 
 
 def test_tokens_are_random_and_stored_as_their_hash() -> None:

@@ -88,7 +88,7 @@ class Hub:
     def environment(self) -> dict[str, str]:
         return clean_environment(AIHUB_HOME=str(self.home), PORT=str(self.port), HOST="127.0.0.1", **self.env)
 
-    def start(self, *, wait: float = 60) -> "Hub":
+    def start(self, *, wait: float = 120) -> "Hub":
         """Start and wait until it can serve."""
         self.lines = []
         self.process = subprocess.Popen(
@@ -140,7 +140,7 @@ class Hub:
 
     def setup_token(self) -> str:
         """The one-time token that the first start printed."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             for line in self.lines:
                 if found := re.search(r"/setup#token=([\w\-]+)", line):
@@ -190,7 +190,7 @@ class Hub:
                 return Answer(error.code, dict(error.headers), error.read())
 
     def get(self, path: str, *, key: str | None = None) -> Answer:
-        return self.request("GET", path, key=key, timeout=10)
+        return self.request("GET", path, key=key, timeout=30)
 
     def post(self, path: str, body: object, *, key: str | None = None) -> Answer:
         return self.request("POST", path, body, key=key)

@@ -38,7 +38,7 @@ class Valkey:
         self.process = subprocess.Popen(
             [*command, str(self._folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not self._answers():
             assert time.monotonic() < deadline, "valkey did not start"
             assert self.process.poll() is None, "valkey ended"

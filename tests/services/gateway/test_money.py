@@ -234,7 +234,7 @@ async def test_two_calls_at_once_with_one_idempotency_key(hub: Hub) -> None:
 async def test_no_connection_is_held_while_models_work(dsn: str, home: Path) -> None:
     one = {"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0", "DB_POOL_TIMEOUT": "10"}
     async with open_hub(dsn, home, pool_size=1, **one) as hub:
-        await hub.add_model("alpha", Script(text="a b c d", first_delay=0.6, gap=0.1), request_price="0.1")
+        await hub.add_model("alpha", Script(text="a b c d", first_delay=2.5, gap=0.1), request_price="0.1")
         person = await hub.person(whole=10)
 
         async def one_stream() -> int:
@@ -247,7 +247,7 @@ async def test_no_connection_is_held_while_models_work(dsn: str, home: Path) -> 
         await until(lambda: hub.fake.running == 20)
         assert await hub.balance(person) == (10 * MICRO, 2 * MICRO)
         assert await asyncio.gather(*calls) == [200] * 20
-        assert asyncio.get_running_loop().time() - started < 8
+        assert asyncio.get_running_loop().time() - started < 25
         assert hub.fake.most_running == 20
         assert await hub.balance(person) == (8 * MICRO, 0)
 

@@ -142,14 +142,14 @@ async def test_a_provider_that_is_not_there(hub: Hub) -> None:
 
 async def test_slow_providers(dsn: str, home: Path) -> None:
     limits = {
-        "AIHUB_PROVIDER_FIRST_BYTE_TIMEOUT": "0.4",
-        "AIHUB_PROVIDER_GAP_TIMEOUT": "0.4",
-        "AIHUB_PROVIDER_TOTAL_TIMEOUT": "1.5",
+        "AIHUB_PROVIDER_FIRST_BYTE_TIMEOUT": "1",
+        "AIHUB_PROVIDER_GAP_TIMEOUT": "1",
+        "AIHUB_PROVIDER_TOTAL_TIMEOUT": "2.5",
     }
     async with open_hub(dsn, home, **limits) as hub:
-        await hub.add_model("late", Script(text="a", first_delay=5))
-        await hub.add_model("stalls", Script(text="a b c", gap=5))
-        await hub.add_model("endless", Script(text="w " * 100, gap=0.1))
+        await hub.add_model("late", Script(text="a", first_delay=20))
+        await hub.add_model("stalls", Script(text="a b c", gap=20))
+        await hub.add_model("endless", Script(text="w " * 400, gap=0.1))
         started = asyncio.get_running_loop().time()
         whole = await chat(hub, model="late")
         assert (whole.status, whole.json()["error"]["code"]) == (504, "provider.timeout")
@@ -159,7 +159,7 @@ async def test_slow_providers(dsn: str, home: Path) -> None:
             answer = await chat(hub, model=model, stream=True)
             assert answer.status == 200
             assert b"provider.timeout" in answer.body
-        assert asyncio.get_running_loop().time() - started < 10
+        assert asyncio.get_running_loop().time() - started < 20
 
 
 async def test_health_follows_real_calls(hub: Hub) -> None:

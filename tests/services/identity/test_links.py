@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import statistics
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -228,7 +227,7 @@ async def test_asking_tells_nobody_whether_there_is_an_account(
     inactive = await make_user("gone")
     await admin("PATCH", f"/api/v1/users/{inactive.id}", {"active": False})
     answers, spent = [], {"known": [], "absent": []}  # type: ignore[var-annotated]
-    for number in range(4):
+    for number in range(8):
         for kind in ("known", "absent"):
             who = client(headers={"X-Forwarded-For": f"10.{number}.0.1"})
             began = time.perf_counter()
@@ -238,7 +237,8 @@ async def test_asking_tells_nobody_whether_there_is_an_account(
             spent[kind].append(time.perf_counter() - began)
     assert {(answer.status, str(answer.body)) for answer in answers} == {(202, "None")}
     # Both write one job and nothing else: what differs happens after the answer.
-    known, absent = (statistics.median(spent[kind]) for kind in ("known", "absent"))
+    # The least of eight in turns: a busy machine is slow now and then, a different path is slow each time.
+    known, absent = (min(spent[kind]) for kind in ("known", "absent"))
     assert abs(known - absent) < 0.05
     await token_for(admin, "known3@example.org", "password_reset")
     assert await letters(admin, "absent3@example.org") == []
