@@ -12,7 +12,7 @@ from aihub.app import reference
 from aihub.app.description import DescribedApp, api_routes, guard
 from aihub.app.targets import ALL, Target, serves
 from aihub.kernel.auth import Authenticator
-from aihub.kernel.http import edge, middleware, problems, spa
+from aihub.kernel.http import edge, middleware, pace, problems, spa
 from aihub.kernel.limits import Limiter
 from aihub.kernel.module import Module
 from aihub.kernel.runtime import Runtime
@@ -71,6 +71,7 @@ def _wrap(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> None:
         streamed={way: limit(runtime.settings) for m in modules for way, limit in m.body_limits.items()},
         shapes=shapes,
     )
+    app.add_middleware(pace.BodyPace)
     app.add_middleware(
         edge.EdgeLimits,
         limiter=runtime.get(Limiter),

@@ -2,7 +2,8 @@
 
 Callers with a valid key or session are limited by their own policies, not by where they come from. Here
 are counted, per IP address: anonymous requests, requests whose credentials turn out to be wrong or that
-nobody looked at, and attempts to sign in. Pages, health and metrics are not API requests and are not counted.
+nobody looked at (because the body never came, too), and attempts to sign in. Pages, health and metrics are
+not API requests and are not counted, except for guesses at the token of the metrics.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,7 +26,7 @@ _UNREAD = frozenset({400, 413})
 class EdgeLimits:
     """`sign_in` are the paths that people without a session need: what changes something there counts
     under `edge.auth`, and reading them only under `edge.api`, so that reloading the sign-in page does
-    not use up the quarter of an hour of `api.general`. `free` paths are never counted.
+    not use up the quarter of an hour of `api.general`. `free` paths are counted when they refuse the caller.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class EdgeLimits:
         key = address_key(scope["client"][0] if scope.get("client") else "")
         headers = Headers(scope=scope)
         claimed = "authorization" in headers or self.cookie in headers.get("cookie", "")
-        if claimed and AUTH not in policies:
-            await self.app(scope, receive, self._doubting(scope, receive, send, policies, key))
+        free = scope["path"] in self.free
+        if free or (claimed and AUTH not in policies):
+            await self.app(scope, receive, self._doubting(scope, receive, send, policies, key, free))
             return
         try:
             allowance = await self._take(policies, key)
@@ -65,14 +67,18 @@ class EdgeLimits:
         await self.app(scope, receive, send_with_allowance)
 
     def _doubting(
-        self, scope: Scope, receive: Receive, send: Send, policies: tuple[str, ...], key: str
+        self, scope: Scope, receive: Receive, send: Send, policies: tuple[str, ...], key: str, free: bool
     ) -> Send:
-        """A `send` that counts the request once it turns out that nobody is behind its credentials."""
+        """A `send` that counts the request once it turns out that nobody is behind its credentials.
+
+        `free`: only if it was refused for that.
+        """
         replaced = False
 
         async def send_or_refuse(message: Message) -> None:
             nonlocal replaced
-            if message["type"] == "http.response.start" and _by_nobody(scope, message["status"]):
+            begins = message["type"] == "http.response.start"
+            if begins and (message["status"] == 401 if free else _by_nobody(scope, message["status"])):
                 try:
                     _add(message, await self._take(policies, key))
                 except AihubError as refusal:
@@ -84,7 +90,7 @@ class EdgeLimits:
         return send_or_refuse
 
     def _counts(self, path: str, method: str) -> bool:
-        return path.startswith(_PREFIXES) and path not in self.free and method != "OPTIONS"
+        return (path.startswith(_PREFIXES) or path in self.free) and method != "OPTIONS"
 
     def _policies(self, path: str, method: str) -> tuple[str, ...]:
         if path in self.sign_in:

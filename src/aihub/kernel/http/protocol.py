@@ -1,7 +1,7 @@
 """The HTTP/1.1 protocol of the server: uvicorn's, with bounded heads and refusals in our form.
 
-A head is bounded in size and in time. Otherwise anybody could hold connections open for nothing until none
-are left.
+A head is bounded in size and in time, and so is the rest of a body after its answer (while it is still
+read, `pace` looks after it). Otherwise anybody could hold connections open for nothing until none are left.
 """
 
 import asyncio
@@ -45,6 +45,7 @@ class HttpProtocol(HttpToolsProtocol):
     _parsed = 0
     """Bytes of addresses and headers read from this head."""
     _had_head = False
+    _in_body = False
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -66,7 +67,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _out_of_patience(self) -> None:
         self._patience = None
-        if self._had_head and not self.cycle.response_complete:
+        if self._in_body and self.cycle.response_complete:
+            self.transport.close()
+        elif self._had_head and not self.cycle.response_complete:
             self._wait_for_head()  # half a request behind one that is still being answered
         elif self._in_head:
             self._refuse(HeadTooSlow())
@@ -95,9 +98,19 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._had_head = False, True
+        self._in_head, self._had_head, self._in_body = False, True, True
         self._head_is_there()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        self._head_is_there()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_body:  # nobody reads the rest of this body
+            self._wait_for_head()
 
     def _count(self, size: int) -> None:
         self._parsed += size
