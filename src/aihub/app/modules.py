@@ -11,5 +11,16 @@ from aihub.services.gateway.module import MODULE as GATEWAY
 from aihub.services.identity.module import MODULE as IDENTITY
 from aihub.services.monitoring.module import MODULE as MONITORING
 from aihub.services.notifications.module import MODULE as NOTIFICATIONS
+from aihub.services.privacy.module import MODULE as PRIVACY
 
-MODULES: Sequence[Module] = (KERNEL, MONITORING, IDENTITY, CREDITS, GATEWAY, NOTIFICATIONS, AGENTS, CONSOLE)
+MODULES: Sequence[Module] = (
+    KERNEL,
+    MONITORING,
+    IDENTITY,
+    CREDITS,
+    GATEWAY,
+    NOTIFICATIONS,
+    PRIVACY,
+    AGENTS,
+    CONSOLE,
+)

@@ -28,7 +28,7 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "core",
         "The web app, conversations, administration",
-        frozenset({"agents", "console", "credits", "identity", "notifications"}),
+        frozenset({"agents", "console", "credits", "identity", "notifications", "privacy"}),
     ),
     Target("worker", "Background jobs", frozenset(), worker=True),
 )

@@ -29,6 +29,11 @@ with forgotten as (
 """)
 
 
+async def has_accounts(work: Work, person: UUID) -> bool:
+    statement = text("select exists (select from ledger_accounts where owner_id = :person)")
+    return bool(await work.session.scalar(statement, {"person": person}))
+
+
 async def release_holds(work: Work, person: UUID) -> None:
     await work.session.execute(_RELEASE, {"person": person})
 
