@@ -14,6 +14,7 @@ from aihub.kernel.errors import Conflict, Forbidden, InvalidRequest, NotAuthenti
 from aihub.services.identity.contracts.access import Access as Access
 from aihub.services.identity.contracts.access import RoleInfo as RoleInfo
 from aihub.services.identity.contracts.keys import BudgetPeriod, KeyBudget, Spending
+from aihub.services.identity.contracts.keys import Key as Key
 
 
 def _one_line(text: str) -> str:
@@ -47,7 +48,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser's session. It ends at `expires_at`, or earlier after a day without use."""
+    """A browser's session, or the family of a program's tokens. It ends at `expires_at`; a browser's ends
+    earlier after a day without use."""
 
     id: UUID
     owner_id: UUID
@@ -57,11 +59,13 @@ class Session:
     """When its person last showed that it is still them."""
     second_factor: bool = False
     """Whether more than a password was shown."""
+    client: str | None = None
+    """The name of the program that signed in; None is a browser."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A live session as its owner recognises it."""
+    """A live session as its owner recognises it. `client`: the name of a program that is no browser."""
 
     id: UUID
     created_at: datetime
@@ -71,6 +75,7 @@ class Device:
     browser: str | None
     system: str | None
     second_factor: bool
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +103,6 @@ class SecondFactor:
     @property
     def any(self) -> bool:
         return self.totp_since is not None or self.passkeys > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An API key without its secret. `scopes` of ("*",): all that its owner may do."""
-
-    id: UUID
-    owner_id: UUID
-    name: str
-    prefix: str
-    scopes: tuple[str, ...]
-    expires_at: datetime | None
-    created_at: datetime
-    last_used_at: datetime | None
-    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

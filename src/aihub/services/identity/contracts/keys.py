@@ -1,9 +1,11 @@
 """What may leave identity about keys: what bounds them, and what they and their people spend."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal
+from typing import Literal, TypedDict
+from uuid import UUID
 
 from aihub.kernel.errors import Conflict, Forbidden
 
@@ -32,6 +34,30 @@ class KeyLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """An API key without its secret. `scopes` of ("*",): all that its owner may do.
+
+    `networks`: where it may be used from, anywhere when there are none. After a rotation the secret that
+    begins with `previous_prefix` works until `previous_until`.
+    """
+
+    id: UUID
+    owner_id: UUID
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    networks: tuple[str, ...] = ()
+    limits: KeyLimits = KeyLimits()
+    rotated_at: datetime | None = None
+    previous_prefix: str | None = None
+    previous_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyBudget:
     """What a key may spend in a period (UTC), as decimal strings of credits. `resets_at`: when `spent` begins
     anew; never for `total`."""
@@ -53,26 +79,17 @@ class Spending:
     calls: int
 
 
-@dataclass(frozen=True, slots=True)
-class KeyWish:
-    """How a key shall be bound. None and empty: no bound."""
+class KeyWish(TypedDict, total=False):
+    """How a key shall be named and bound; what is left out stays as it is. None and empty: no bound."""
 
-    models: tuple[str, ...] = ()
-    networks: tuple[str, ...] = ()
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    parallel_requests: int | None = None
-    budget: str | None = None
-    budget_period: BudgetPeriod = "month"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyChange:
-    """What becomes of a key: only the fields that `given` names change."""
-
-    given: frozenset[str] = field(default_factory=frozenset)
-    name: str = ""
-    wish: KeyWish = field(default_factory=KeyWish)
+    name: str
+    models: Sequence[str]
+    networks: Sequence[str]
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    parallel_requests: int | None
+    budget: tuple[str, BudgetPeriod] | None
+    """The amount as a decimal string of credits, and the period."""
 
 
 class KeyElsewhere(Forbidden):
@@ -85,6 +102,12 @@ class KeyRefusesModel(Forbidden):
     code = "keys.model_refused"
     title = "This key may not use this model"
     remedy = "Use one of the models that GET /v1/models lists with this key."
+
+
+class BoundKeyMakesNone(Forbidden):
+    code = "keys.bound_maker"
+    title = "A key with bounds of its own cannot make keys"
+    remedy = "Sign in to make a key, or use a key without models, networks, limits and budget of its own."
 
 
 class KeyRotating(Conflict):

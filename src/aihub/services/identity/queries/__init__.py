@@ -10,9 +10,18 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from aihub.kernel.db import Work
 from aihub.kernel.ids import new_id
-from aihub.services.identity.contracts import Device, Key, Session, User
+from aihub.services.identity.contracts import Device, Session, User
 from aihub.services.identity.domain import browser_in_words
-from aihub.services.identity.models import KeyRow, RoleRow, SessionRow, UserRoleRow, UserRow
+from aihub.services.identity.models import RoleRow, SessionRow, UserRoleRow, UserRow
+from aihub.services.identity.queries.api_keys import change_key as change_key
+from aihub.services.identity.queries.api_keys import insert_key as insert_key
+from aihub.services.identity.queries.api_keys import key as key
+from aihub.services.identity.queries.api_keys import key_by_hash as key_by_hash
+from aihub.services.identity.queries.api_keys import keys as keys
+from aihub.services.identity.queries.api_keys import live_keys as live_keys
+from aihub.services.identity.queries.api_keys import revoke_key as revoke_key
+from aihub.services.identity.queries.api_keys import rotate_key as rotate_key
+from aihub.services.identity.queries.api_keys import touch_key as touch_key
 from aihub.services.identity.queries.authority import access as access
 from aihub.services.identity.queries.authority import administrator_exists as administrator_exists
 from aihub.services.identity.queries.authority import declare_permissions as declare_permissions
@@ -158,6 +167,7 @@ async def insert_session(
     ip: str | None,
     agent: str | None,
     second_factor: bool = False,
+    client: str | None = None,
 ) -> Session:
     session_id = new_id()
     await work.session.execute(
@@ -172,9 +182,10 @@ async def insert_session(
             user_agent=agent,
             proved_at=now,
             second_factor=second_factor,
+            client=client,
         )
     )
-    return Session(session_id, owner_id, expires_at, now, now, second_factor)
+    return Session(session_id, owner_id, expires_at, now, now, second_factor, client)
 
 
 _SESSION = (
@@ -184,6 +195,7 @@ _SESSION = (
     SessionRow.last_seen_at,
     SessionRow.proved_at,
     SessionRow.second_factor,
+    SessionRow.client,
 )
 
 
@@ -221,11 +233,12 @@ async def live_sessions(work: Work, owner_id: UUID, seen_after: datetime, now: d
             SessionRow.ip,
             SessionRow.user_agent,
             SessionRow.second_factor,
+            SessionRow.client,
         )
         .where(
             SessionRow.owner_id == owner_id,
             SessionRow.revoked_at.is_(None),
-            SessionRow.last_seen_at > seen_after,
+            (SessionRow.last_seen_at > seen_after) | SessionRow.client.is_not(None),
             SessionRow.expires_at > now,
         )
         .order_by(SessionRow.last_seen_at.desc(), SessionRow.id.desc())
@@ -239,6 +252,7 @@ async def live_sessions(work: Work, owner_id: UUID, seen_after: datetime, now: d
             row.ip,
             *browser_in_words(row.user_agent),
             row.second_factor,
+            row.client,
         )
         for row in rows
     ]
@@ -271,91 +285,6 @@ async def revoke_sessions(
     if keep is not None:
         statement = statement.where(SessionRow.id != keep)
     return len((await work.session.execute(statement.returning(SessionRow.id))).all())
-
-
-# ---------------------------------------------------------------- keys
-
-_KEY = (
-    KeyRow.id,
-    KeyRow.owner_id,
-    KeyRow.name,
-    KeyRow.prefix,
-    KeyRow.scopes,
-    KeyRow.expires_at,
-    KeyRow.created_at,
-    KeyRow.last_used_at,
-    KeyRow.revoked_at,
-)
-
-
-def _key(row: Sequence[Any]) -> Key:
-    key_id, owner_id, name, prefix, scopes, *times = row
-    return Key(key_id, owner_id, name, prefix, tuple(scopes), *times)
-
-
-async def insert_key(
-    work: Work,
-    owner_id: UUID,
-    name: str,
-    prefix: str,
-    hashed: bytes,
-    scopes: Sequence[str],
-    expires_at: datetime | None,
-) -> Key:
-    rows = await work.session.execute(
-        insert(KeyRow)
-        .values(
-            id=new_id(),
-            owner_id=owner_id,
-            name=name,
-            prefix=prefix,
-            hash=hashed,
-            scopes=list(scopes),
-            expires_at=expires_at,
-        )
-        .returning(*_KEY)
-    )
-    return _key(rows.one())
-
-
-async def key_by_hash(work: Work, hashed: bytes) -> Key | None:
-    row = (await work.session.execute(select(*_KEY).where(KeyRow.hash == hashed))).one_or_none()
-    return _key(row) if row else None
-
-
-async def key(work: Work, owner_id: UUID, key_id: UUID) -> Key | None:
-    """This owner's key."""
-    statement = select(*_KEY).where(KeyRow.id == key_id, KeyRow.owner_id == owner_id)
-    row = (await work.session.execute(statement)).one_or_none()
-    return _key(row) if row else None
-
-
-async def keys(work: Work, owner_id: UUID, after: UUID | None, limit: int) -> list[Key]:
-    """The owner's keys, the newest first, from below `after`."""
-    statement = select(*_KEY).where(KeyRow.owner_id == owner_id).order_by(KeyRow.id.desc()).limit(limit)
-    if after is not None:
-        statement = statement.where(KeyRow.id < after)
-    return [_key(row) for row in await work.session.execute(statement)]
-
-
-async def touch_key(work: Work, key_id: UUID, now: datetime) -> None:
-    """Note that the key was used, to the minute."""
-    await work.session.execute(
-        update(KeyRow)
-        .where(KeyRow.id == key_id, func.coalesce(KeyRow.last_used_at, KeyRow.created_at) < now - TOUCH_EVERY)
-        .values(last_used_at=now)
-    )
-
-
-async def revoke_key(work: Work, key_id: UUID) -> bool:
-    """Whether it was this call that revoked it."""
-    statement = (
-        update(KeyRow)
-        .where(KeyRow.id == key_id, KeyRow.revoked_at.is_(None))
-        .values(revoked_at=func.now())
-        .returning(KeyRow.id)
-    )
-    return await work.session.scalar(statement) is not None
 
 
 # ---------------------------------------------------------------- cleaning up

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from aihub.services.identity.contracts import Key, KeyCredits, Line, Session, User
+from aihub.services.identity.contracts import Line, Session, User
 from aihub.services.identity.domain import LONGEST_PASSWORD, session_end
 
 Name = Annotated[Line, Field(max_length=200)]
@@ -55,34 +55,6 @@ class UsersBody(BaseModel):
     next_cursor: str | None
 
 
-class KeyCreditsBody(BaseModel):
-    balance: str
-    available: str
-
-
-class KeyBody(BaseModel):
-    id: UUID
-    name: str
-    prefix: str
-    scopes: list[str]
-    expires_at: datetime | None
-    created_at: datetime
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-    credits: KeyCreditsBody | None
-
-
-class NewKeyBody(KeyBody):
-    """A key with its text, which is shown this once."""
-
-    key: str
-
-
-class KeysBody(BaseModel):
-    items: list[KeyBody]
-    next_cursor: str | None
-
-
 class SetupState(BaseModel):
     needed: bool
 
@@ -109,13 +81,6 @@ class ProfileChange(BaseModel):
 class PasswordChange(BaseModel):
     current_password: Password
     new_password: Password
-
-
-class KeyRequest(BaseModel):
-    name: Annotated[Line, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[Line], Field(max_length=100)] = []
-    expires_at: AwareDatetime | None = None
-    credits: Annotated[Line, Field(max_length=30)] | None = None
 
 
 class UserRequest(BaseModel):
@@ -155,7 +120,9 @@ def session_body(
     return SessionBody(
         user=account_body(user, permissions),
         csrf_token=csrf_token,
-        expires_at=session_end(session.last_seen_at, session.expires_at),
+        expires_at=session.expires_at
+        if session.client is not None
+        else session_end(session.last_seen_at, session.expires_at),
         second_factor_needed=restriction,
     )
 
@@ -170,18 +137,4 @@ def user_body(user: User) -> UserBody:
         created_at=user.created_at,
         last_sign_in_at=user.last_sign_in_at,
         leaving_at=user.leaving_at,
-    )
-
-
-def key_body(key: Key, own: KeyCredits | None) -> KeyBody:
-    return KeyBody(
-        id=key.id,
-        name=key.name,
-        prefix=key.prefix,
-        scopes=list(key.scopes),
-        expires_at=key.expires_at,
-        created_at=key.created_at,
-        last_used_at=key.last_used_at,
-        revoked_at=key.revoked_at,
-        credits=KeyCreditsBody(balance=own.balance, available=own.available) if own else None,
     )

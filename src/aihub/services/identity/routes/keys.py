@@ -1,21 +1,35 @@
 """One's own API keys."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
 from aihub.kernel.auth import Actor, requires
+from aihub.kernel.db import Work
 from aihub.kernel.runtime import Runtime
 from aihub.services.identity import service
 from aihub.services.identity.contracts import Wallets
-from aihub.services.identity.routes.bodies import KeyRequest, KeysBody, NewKeyBody, key_body
+from aihub.services.identity.contracts.keys import Key
+from aihub.services.identity.routes.key_bodies import (
+    KeyBody,
+    KeyChange,
+    KeyRequest,
+    KeysBody,
+    NewKeyBody,
+    Rotation,
+    key_body,
+    wish_of,
+)
 from aihub.services.identity.service import fresh
 
 router = APIRouter(prefix="/api/v1/keys", tags=["identity"])
 
 Reader = Annotated[Actor, requires("keys:read")]
 Keeper = Annotated[Actor, requires("keys:manage")]
+Prover = Annotated[Actor, fresh("keys:manage")]
 # A key that may manage keys makes others by itself: never one that can do more, or for longer.
 Maker = Annotated[Actor, fresh("keys:manage", keys_too=True)]
 
@@ -23,6 +37,15 @@ Maker = Annotated[Actor, fresh("keys:manage", keys_too=True)]
 def _runtime(request: Request) -> Runtime:
     runtime: Runtime = request.app.state.runtime
     return runtime
+
+
+async def key_bodies(runtime: Runtime, work: Work, keys: Sequence[Key]) -> list[KeyBody]:
+    """The keys with their money and budgets."""
+    wallets = runtime.get(Wallets)
+    own = await service.credits_of(work, wallets, keys)
+    budgets = await service.budgets_of(work, wallets, keys)
+    now = runtime.clock.now()
+    return [key_body(key, own.get(key.id), budgets.get(key.id), now) for key in keys]
 
 
 @router.get("")
@@ -36,8 +59,7 @@ async def list_keys(
     runtime = _runtime(request)
     async with runtime.database.work(actor.scope) as work:
         keys, following = await service.list_keys(work, actor.user_id, after=cursor, limit=limit)
-        own = await service.credits_of(work, runtime.get(Wallets), keys)
-    items = [key_body(key, own.get(key.id)) for key in keys]
+        items = await key_bodies(runtime, work, keys)
     return KeysBody(items=items, next_cursor=str(following) if following else None)
 
 
@@ -46,7 +68,8 @@ async def create_key(request: Request, body: KeyRequest, actor: Maker) -> NewKey
     """Make a key. Its text is in this answer and nowhere else.
 
     Without `scopes` it may call models and see its credits; `*` is all that you may do. `credits` gives it
-    money of its own: from your account, or newly issued when you may adjust credits.
+    money of its own: from your account, or newly issued when you may adjust credits. A `budget` bounds what
+    it spends in each period, from whichever account.
     """
     runtime = _runtime(request)
     async with runtime.database.work(actor.scope) as work:
@@ -57,12 +80,48 @@ async def create_key(request: Request, body: KeyRequest, actor: Maker) -> NewKey
             scopes=body.scopes,
             expires_at=body.expires_at,
             credits=body.credits,
+            wish=wish_of(body),
             wallets=runtime.get(Wallets),
             actor=actor,
             clock=runtime.clock,
         )
-        own = await service.credits_of(work, runtime.get(Wallets), [key])
-    return NewKeyBody(key=text, **dict(key_body(key, own.get(key.id))))
+        (shown,) = await key_bodies(runtime, work, [key])
+    return NewKeyBody(key=text, **dict(shown))
+
+
+@router.patch("/{key_id}")
+async def change_key(request: Request, key_id: UUID, body: KeyChange, actor: Prover) -> KeyBody:
+    """Rename a key, or change what bounds it. It holds in every process within a second."""
+    runtime = _runtime(request)
+    async with runtime.database.work(actor.scope) as work:
+        key = await service.change_key(
+            work,
+            owner_id=actor.user_id,
+            key_id=key_id,
+            wish=wish_of(body),
+            wallets=runtime.get(Wallets),
+            actor=actor,
+        )
+        (shown,) = await key_bodies(runtime, work, [key])
+    return shown
+
+
+@router.post("/{key_id}/rotate", status_code=201)
+async def rotate_key(request: Request, key_id: UUID, body: Rotation, actor: Prover) -> NewKeyBody:
+    """Give a key a new secret, which is in this answer and nowhere else. The old one works for as many days
+    as you say, so that programs can be changed one after the other; with none it ends now."""
+    runtime = _runtime(request)
+    async with runtime.database.work(actor.scope) as work:
+        key, text = await service.rotate_key(
+            work,
+            owner_id=actor.user_id,
+            key_id=key_id,
+            overlap=timedelta(days=body.overlap_days),
+            actor=actor,
+            clock=runtime.clock,
+        )
+        (shown,) = await key_bodies(runtime, work, [key])
+    return NewKeyBody(key=text, **dict(shown))
 
 
 @router.delete("/{key_id}", status_code=204)

@@ -1,6 +1,6 @@
-"""Who calls: a browser with its session cookie, or a program with a bearer key.
+"""Who calls: a browser with its session cookie, or a program with an API key or an access token.
 
-What is known about sessions, keys and access is kept in this process for a minute at most; every change,
+What is known about sessions, keys, tokens and access is kept in this process for a minute at most; every change,
 also one made in SQL, is announced by triggers and forgotten at once. Loading it again is what notes
 that a session or key was used, so that this costs one write a minute.
 """
@@ -29,17 +29,17 @@ from aihub.services.identity.contracts import (
     CsrfFailed,
     ForeignOrigin,
     InsecureAddress,
-    InvalidKey,
-    Key,
     SecondFactorNeeded,
     Session,
     SessionEnded,
 )
-from aihub.services.identity.domain import is_key, is_local, session_end
+from aihub.services.identity.domain import ALL_SCOPES, is_key, is_local, session_end
 from aihub.services.identity.service.access import carried_scopes, scoped
+from aihub.services.identity.service.key_passes import KeyPass, invalid_key, load_pass
 from aihub.services.identity.service.leaving import LeavingWatch
 from aihub.services.identity.service.proof import PROVED_AT
 from aihub.services.identity.service.second_factor import restriction_of
+from aihub.services.identity.service.tokens import TOKEN_SESSION, TokenDesk
 from aihub.services.identity.settings import IdentitySettings
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class IdentityAuthenticator:
         settings: KernelSettings,
         second_factor_roles: Collection[str] = (),
         carried: Mapping[str, frozenset[str]] | None = None,
+        tokens: TokenDesk | None = None,
     ) -> None:
         self._database = database
         self._cache = cache
@@ -75,6 +76,7 @@ class IdentityAuthenticator:
         self._origins = frozenset(settings.allowed_origins)
         self.second_factor_roles = frozenset(second_factor_roles)
         self._carried = carried or {}
+        self._tokens = tokens
         self._public = urlsplit(settings.base_url()).netloc.lower()
 
     @classmethod
@@ -87,17 +89,20 @@ class IdentityAuthenticator:
             runtime.kernel,
             runtime.settings[IdentitySettings].second_factor_roles,
             carried_scopes(permission for module in runtime.modules for permission in module.permissions),
+            runtime.get(TokenDesk),
         )
 
     async def authenticate(self, request: Request) -> Actor | None:
-        """The actor, or None without credentials. A key wins over a cookie.
+        """The actor, or None without credentials. A key or a token wins over a cookie.
 
-        Raises InvalidKey, SessionEnded, CsrfFailed, ForeignOrigin or AccountLeaving; a database that cannot be reached is
-        a 503, never a 401.
+        Raises InvalidKey, KeyElsewhere, TokenInvalid, TokenExpired, SessionEnded, CsrfFailed, ForeignOrigin or AccountLeaving; a database
+        that cannot be reached is a 503, never a 401.
         """
         header = request.headers.get("authorization")
         if header is not None:
-            actor = await self._by_key(header)
+            actor = await self._by_bearer(header)
+            if TOKEN_SESSION in actor.facts:
+                await self._require_second_factor(request, actor)
         elif token := request.cookies.get(COOKIE):
             actor = await self._by_session(token)
             if request.method not in _SAFE:
@@ -138,21 +143,51 @@ class IdentityAuthenticator:
         if parts.scheme == "http" and not is_local(parts.hostname or ""):
             raise InsecureAddress(f"{parts.netloc} is reached over plain http.")
 
-    async def _by_key(self, header: str) -> Actor:
+    async def _by_bearer(self, header: str) -> Actor:
         scheme, _, text = header.partition(" ")
         text = text.strip()
-        if scheme.lower() != "bearer" or not is_key(text):
-            raise _invalid_key("The Authorization header does not hold a key of this hub.")
+        if scheme.lower() == "bearer" and is_key(text):
+            return await self._by_key(text)
+        if scheme.lower() == "bearer" and text.count(".") == 2 and self._tokens is not None:
+            return await self._by_token(self._tokens, text)
+        raise invalid_key("The Authorization header holds neither a key nor an access token of this hub.")
+
+    async def _by_token(self, tokens: TokenDesk, text: str) -> Actor:
+        session, claims = await tokens.session_of(text)
+        access = await self._access(session.owner_id)
+        if access is None or not access.active:
+            raise SessionEnded()
+        whole = claims.scopes is None
+        permissions, things = scoped(access, claims.scopes or (ALL_SCOPES,), self._carried)
+        facts = {PROVED_AT: session.proved_at, _STRONG: session.second_factor, TOKEN_SESSION: session.id}
+        # With scopes it was given a part of what its owner may do, and is not its owner: as a key is not.
+        return Actor(
+            access.user_id,
+            access.email,
+            access.roles,
+            permissions,
+            session_id=session.id if whole else None,
+            facts=facts,
+            things=things,
+        )
+
+    async def _by_key(self, text: str) -> Actor:
         hashed = token_hash(text)
-        key = await self._cache.get(_POLICY, f"key:{hashed.hex()}", lambda: self._load_key(hashed))
-        if key.expires_at is not None and key.expires_at <= self._clock.now():
-            raise _invalid_key("This key has expired.")
+        known = await self._cache.get(_POLICY, f"key:{hashed.hex()}", lambda: self._load_key(hashed))
+        known.check(self._clock.now())
+        key = known.key
         access = await self._access(key.owner_id)
         if access is None or not access.active:
-            raise _invalid_key("The owner of this key is not active.")
+            raise invalid_key("The owner of this key is not active.")
         permissions, things = scoped(access, key.scopes, self._carried)
         return Actor(
-            access.user_id, access.email, access.roles, permissions, key_id=key.id, things=things
+            access.user_id,
+            access.email,
+            access.roles,
+            permissions,
+            key_id=key.id,
+            facts=dict(known.facts),
+            things=things,
         )
 
     async def _by_session(self, token: str) -> Actor:
@@ -187,7 +222,8 @@ class IdentityAuthenticator:
         if path in _ALWAYS or (safe and path.startswith(_ENROLMENT)):
             return
         async with self._database.work(actor.scope) as work:
-            session = await queries.session(work, actor.session_id) if actor.session_id else None
+            session_id = actor.session_id or actor.facts.get(TOKEN_SESSION)
+            session = await queries.session(work, session_id) if session_id else None
             if session is None:
                 raise SessionEnded()
             restriction = await restriction_of(work, session, self.second_factor_roles)
@@ -208,15 +244,9 @@ class IdentityAuthenticator:
             access = await load()
         return access
 
-    async def _load_key(self, hashed: bytes) -> Key:
+    async def _load_key(self, hashed: bytes) -> KeyPass:
         async with self._database.work(system("authenticate")) as work:
-            key = await queries.key_by_hash(work, hashed)
-            if key is None:
-                raise _invalid_key("There is no such key.")
-            if key.revoked_at is not None:
-                raise _invalid_key("This key was revoked.")
-            await queries.touch_key(work, key.id, self._clock.now())
-        return key
+            return await load_pass(work, hashed, self._clock.now())
 
     async def _load_session(self, hashed: bytes) -> Session:
         now = self._clock.now()
@@ -235,7 +265,3 @@ class IdentityAuthenticator:
             signature = b""
         if actor.session_id is None or not self._crypto.verify("csrf", actor.session_id.bytes, signature):
             raise CsrfFailed()
-
-
-def _invalid_key(detail: str) -> InvalidKey:
-    return InvalidKey(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
