@@ -66,7 +66,7 @@ def list_(
             "actor": e.actor,
             "action": e.action,
             "target": f"{e.target_kind} {e.target_id}",
-            "details": e.details,
+            "details": ", ".join(f"{name}: {value}" for name, value in (e.details or {}).items()),
         }
         for e in run(main).items
     ]

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
+import psycopg
+from sqlalchemy.exc import DataError
 
 from aihub.kernel.audit import marks, queries
 from aihub.kernel.audit.chain import START, Entry, entry_hash, head_hash, what_is_whole, who_is_whole
@@ -123,7 +124,7 @@ class _Reader:
                     seq, last = stored.entry.seq, stored.hash
                 if progress is not None:
                     await progress(seq, self.head.seq)
-        except (DBAPIError, UnicodeError, ValueError) as exc:
+        except (DataError, psycopg.DataError, UnicodeError, ValueError) as exc:
             self.found.add(f"the entries after {seq} cannot be read: {type(exc).__name__}")
             return
         self._check_end(seq, last)
@@ -188,6 +189,10 @@ async def _compare(
             found.add(f"line {number} of {evidence.place} is no checkpoint signed with this hub's key")
         else:
             own.append(line)
+    written = {checkpoint.id: checkpoint for checkpoint in own}
+    for checkpoint in stored:
+        if written.get(checkpoint.id, checkpoint) != checkpoint:
+            found.add(f"the checkpoint at entry {checkpoint.seq} in the database is not the one in the file")
     _compare_ages(found, stored, own, evidence)
     signed = {c.id: c for c in stored if c.is_signed_by(evidence.key)} | {c.id: c for c in own}
     binding = still_bind(sorted(signed.values(), key=lambda c: (c.at, c.id)))

@@ -76,10 +76,17 @@ class DatabaseTooSlow(Unavailable):
 class Work:
     """One open transaction: its session, its scope, and what to do once it has committed."""
 
-    def __init__(self, session: AsyncSession, scope: Scope, audit_key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        session: AsyncSession,
+        scope: Scope,
+        audit_key: bytes | None = None,
+        process: dict[str, Any] | None = None,
+    ) -> None:
         self.session = session
         self.scope = scope
         self.audit_key = audit_key
+        self.process = process if process is not None else {}  # that of the database
         self.facts: dict[str, Any] = {}  # what a kernel part collects over the transaction
         self.at_last: list[Callable[[], Awaitable[None]]] = []
         self.afterwards: list[Callable[[], Awaitable[None]]] = []
@@ -116,6 +123,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.audit_key: bytes | None = None  # set once the process's keys are open (aihub.kernel.crypto)
+        self.process: dict[str, Any] = {}  # what a kernel part keeps for the whole process
 
     @asynccontextmanager
     async def work(self, scope: Scope) -> AsyncIterator[Work]:
@@ -125,7 +133,7 @@ class Database:
         DatabaseTooSlow or DatabaseConflict (503) for a statement that exceeds its time.
         """
         async with reachable(), AsyncSession(self.engine, expire_on_commit=False) as session:
-            work = Work(session, scope, self.audit_key)
+            work = Work(session, scope, self.audit_key, self.process)
             async with session.begin():
                 await session.execute(
                     _SET_SCOPE_UNHURRIED if _unhurried.get() else _SET_SCOPE,
