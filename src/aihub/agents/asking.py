@@ -40,18 +40,18 @@ GENEROUS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Lineup:
-    """The chat models one may ask at this moment. Read before a transaction, used inside it."""
+    """The chat models somebody may ask at this moment. Read before a transaction, used inside it."""
 
     by_name: Mapping[str, ModelInfo]
     default: ModelInfo | None
 
     @classmethod
-    async def of(cls, gateway: Gateway) -> "Lineup":
+    async def of(cls, gateway: Gateway, actor: Actor) -> "Lineup":
         try:
-            default = await gateway.default_model()
+            default = await gateway.default_model(actor)
         except ModelNotFound:
             default = None
-        return cls((await gateway.catalogue.snapshot()).by_name, default)
+        return cls((await gateway.seen_by(actor)).by_name, default)
 
     def choose(self, *names: str | None) -> ModelInfo:
         """The first of these that is named, else the default. Raises ModelNotFound and WrongModelKind."""

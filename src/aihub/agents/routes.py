@@ -15,7 +15,7 @@ from aihub.agents.runs.executor import RunExecutor
 from aihub.agents.runs.one_shot import answer_streamed, answer_whole
 from aihub.kernel import idempotency
 from aihub.kernel.auth import Actor, requires
-from aihub.kernel.db import Work, system
+from aihub.kernel.db import Work, owned_by, system
 from aihub.kernel.limits import Limiter
 from aihub.kernel.runtime import Runtime
 from aihub.services.gateway.service import Gateway
@@ -62,7 +62,7 @@ async def create_conversation(
     """A new conversation. Without a title, its first question gives it one."""
     wish = body or shapes.NewConversation()
     if wish.model is not None:
-        (await Lineup.of(here.get(Gateway))).choose(wish.model)
+        (await Lineup.of(here.get(Gateway), actor)).choose(wish.model)
     async with here.database.work(actor.scope) as work:
         made = await service.create(
             work, actor, title=wish.title, model=wish.model, system_prompt=wish.system_prompt or ""
@@ -89,7 +89,7 @@ async def change_conversation(
     """Rename, choose a model, a system prompt or another branch, or put away."""
     changes = body.changes()
     if changes.get("model") is not None:
-        (await Lineup.of(here.get(Gateway))).choose(changes["model"])
+        (await Lineup.of(here.get(Gateway), actor)).choose(changes["model"])
     async with here.database.work(actor.scope) as work:
         changed = await service.change(work, actor, conversation_id, changes)
     return shapes.ConversationBody.of(changed, here.kernel.base_url())
@@ -126,10 +126,12 @@ async def unshare_conversation(here: Here, actor: Chatter, conversation_id: UUID
 
 
 @router.get("/api/v1/shared/{token}")
-async def read_shared(here: Here, token: str) -> shapes.SharedBody:
-    """A shared conversation; whoever has the link may read it."""
-    async with here.database.work(system("show a shared conversation")) as work:
-        shared = await service.read_shared(work, token)
+async def read_shared(here: Here, token: str, cursor: UUID | None = None) -> shapes.SharedBody:
+    """A shared conversation; whoever has the link may read it. A long one comes in pages."""
+    async with here.database.work(system("look for a shared conversation")) as work:
+        owner = await service.sharer(work, token)
+    async with here.database.work(owned_by(owner)) as work:
+        shared = await service.read_shared(work, owner, token, cursor)
     return shapes.SharedBody.of(shared)
 
 
@@ -162,7 +164,7 @@ async def _started(
     """Write what `begin` writes, answer 202, and have the answer written in the background."""
     executor = here.get(RunExecutor)
     _ = executor.loop
-    lineup = await Lineup.of(here.get(Gateway))
+    lineup = await Lineup.of(here.get(Gateway), actor)
 
     async def run(work: Work) -> tuple[int, object]:
         started, plan = await begin(work, lineup, executor.process)
@@ -293,7 +295,7 @@ async def query_agent(here: Here, actor: Chatter, body: shapes.Query) -> Respons
     allowance = await here.get(Limiter).take("ai.query", str(actor.user_id))
     executor = here.get(RunExecutor)
     loop = executor.loop
-    model = (await Lineup.of(here.get(Gateway))).choose()
+    model = (await Lineup.of(here.get(Gateway), actor)).choose()
     if body.streaming:
         events: AsyncIterator[bytes] = answer_streamed(loop, actor, model, body.query, executor.brake)
         headers = {**follow.HEADERS, **allowance.headers()}

@@ -46,7 +46,7 @@ async def _ask(question: str, model: str | None, email: str | None, as_json: boo
                 await first_data(runtime)
                 actor = await _actor(runtime, email)
                 gateway = runtime.get(Gateway)
-                name = model or (await gateway.default_model()).name
+                name = model or (await gateway.default_model(actor)).name
                 body = {"model": name, "messages": [{"role": "user", "content": question}]}
                 text = []
                 async with gateway.chat_stream(actor, ChatRequest(body)) as flight:
@@ -88,5 +88,6 @@ async def _actor(runtime: Runtime, email: str | None) -> Actor:
                 "--password-stdin",
             )
         access = await identity.access_of(work, user.id)
-    permissions = access.permissions if access else frozenset()
-    return Actor(user.id, user.email, frozenset(user.roles), frozenset(permissions))
+    if access is None:
+        return Actor(user.id, user.email)
+    return Actor(user.id, user.email, access.roles, access.permissions, things=access.things)

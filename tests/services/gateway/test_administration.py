@@ -272,7 +272,7 @@ async def test_a_first_start_has_a_demonstration_model(hub: Hub) -> None:
     assert (demo["aliases"], demo["demonstration"], demo["kind"]) == (["demo"], True, "chat")
     assert demo["input_price"] == demo["output_price"] == demo["request_price"] == "0.000000"
     assert models["all-minilm-l6-v2"]["kind"] == "embedding"
-    assert (await hub.gateway.default_model()).name == "smollm2-135m"
+    assert (await hub.gateway.default_model(hub.admin.actor)).name == "smollm2-135m"
 
 
 async def test_keys_in_the_environment_add_providers_once(dsn: str, home: Path) -> None:
@@ -282,7 +282,7 @@ async def test_keys_in_the_environment_add_providers_once(dsn: str, home: Path) 
         assert {"gpt-4", "gpt-77", "gpt-4o-mini", "text-embedding-ada-002"} <= models.keys()
         assert models["claude-haiku-4-5"]["provider_name"] == "anthropic"
         assert models["gpt-4"]["input_price"] == "3600.000000"
-        assert (await hub.gateway.default_model()).name == "gpt-77"
+        assert (await hub.gateway.default_model(hub.admin.actor)).name == "gpt-77"
         providers = {p["name"]: p for p in (await hub.call("GET", "/api/v1/providers")).json()["items"]}
         assert providers["openai"]["has_api_key"]
         assert (await hub.call("DELETE", f"/api/v1/models/{models['gpt-4o']['id']}")).status == 204
@@ -351,4 +351,4 @@ async def test_a_model_of_ones_own_comes_first(dsn: str, home: Path) -> None:
     async with open_hub(dsn, home, AIHUB_EMBEDDED_GGUF="/models/My Model Q4.gguf") as hub:
         own = (await names_of(hub))["my-model-q4"]
         assert (own["upstream_name"], own["demonstration"]) == ("My Model Q4", False)
-        assert (await hub.gateway.default_model()).name == "my-model-q4"
+        assert (await hub.gateway.default_model(hub.admin.actor)).name == "my-model-q4"

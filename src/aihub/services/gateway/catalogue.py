@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from typing import cast
 from uuid import UUID
 
+from aihub.kernel.auth import Actor
 from aihub.kernel.cache import Cache
 from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import Database, Work, system
 from aihub.services.gateway import queries
 from aihub.services.gateway.contracts import (
+    USE_MODEL,
     ModelInfo,
     ModelKind,
     ModelNotFound,
@@ -29,6 +31,18 @@ class Snapshot:
     providers: Mapping[UUID, ProviderInfo]
     models: tuple[ModelInfo, ...]
     by_name: Mapping[str, ModelInfo]
+    restricted: tuple[ModelInfo, ...] = ()
+
+    def seen_by(self, actor: Actor) -> "Snapshot":
+        """What there is for this caller: a restricted model exists for those to whom it was given."""
+        hidden = {model.id for model in self.restricted if not actor.may(USE_MODEL, model.id)}
+        if not hidden:
+            return self
+        return Snapshot(
+            self.providers,
+            tuple(model for model in self.models if model.id not in hidden),
+            {name: model for name, model in self.by_name.items() if model.id not in hidden},
+        )
 
     def find(self, name: str, kind: ModelKind) -> ModelInfo:
         """The model of this name or alias. Raises ModelNotFound or WrongModelKind."""
@@ -63,7 +77,7 @@ class Catalogue:
             models = tuple(model_info(row, providers[row.provider_id]) for row in await queries.models(work))
         usable = [m for m in models if m.usable]
         by_name = {alias: m for m in usable for alias in m.aliases} | {m.name: m for m in usable}
-        return Snapshot(providers, models, by_name)
+        return Snapshot(providers, models, by_name, tuple(m for m in models if m.restricted))
 
 
 async def provider_info(work: Work, row: Provider, crypto: Crypto, settings: GatewaySettings) -> ProviderInfo:
@@ -100,6 +114,7 @@ def model_info(row: Model, provider: ProviderInfo) -> ModelInfo:
         price=Price(row.input_price, row.output_price, row.request_price),
         enabled=row.enabled,
         created_at=int(row.created_at.timestamp()),
+        restricted=row.restricted,
     )
 
 

@@ -47,6 +47,8 @@ class ModelInfo:
     enabled: bool
     created_at: int
     """Unix seconds, as the OpenAI API shows it."""
+    restricted: bool = False
+    """Whether it exists only for those who may use every model, or this one."""
 
     @property
     def demonstration(self) -> bool:
@@ -57,6 +59,9 @@ class ModelInfo:
     def usable(self) -> bool:
         return self.enabled and self.provider.enabled
 
+
+USE_MODEL, SHARE_MODEL = "models:use", "models:share"
+"""Permissions that can be given on one model. The first says nothing about models that are not restricted."""
 
 DEMONSTRATION_MODEL = "SmolLM2-135M-Instruct"
 EMBEDDING_MODEL = "all-MiniLM-L6-v2"
@@ -102,6 +107,7 @@ class ModelWish:
     output_price: int | None = None
     request_price: int | None = None
     enabled: bool = True
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

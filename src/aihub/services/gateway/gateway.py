@@ -12,10 +12,19 @@ from typing import TYPE_CHECKING, Any
 from aihub.kernel.auth import Actor
 from aihub.kernel.cache import Cache
 from aihub.kernel.crypto import Crypto
+from aihub.kernel.limits import Limiter
 from aihub.services.credits.service import Ledger
 from aihub.services.gateway import dialect
 from aihub.services.gateway.adapters.upstream import Upstream
 from aihub.services.gateway.adapters.wire import Timeouts
+from aihub.services.gateway.admission import (
+    Admission,
+    count_request,
+    limits_of,
+    may_use,
+    require_model,
+    usable,
+)
 from aihub.services.gateway.catalogue import Catalogue, Snapshot
 from aihub.services.gateway.contracts import (
     ChatAnswer,
@@ -29,7 +38,13 @@ from aihub.services.gateway.domain import most, output_limit, prompt_bound
 from aihub.services.gateway.embedded import Embedded
 from aihub.services.gateway.flight import Flight
 from aihub.services.gateway.health import Outcomes
-from aihub.services.gateway.metering import Cashier, Meter, answer_usage, embedding_usage
+from aihub.services.gateway.metering import (
+    Cashier,
+    Meter,
+    answer_usage,
+    embedding_usage,
+    tokens_likely,
+)
 from aihub.services.gateway.settings import GatewaySettings
 from aihub.services.gateway.upstreams import Upstreams
 
@@ -41,13 +56,19 @@ class Gateway:
     """The one door to every model, for HTTP and for the hub's own agents."""
 
     def __init__(
-        self, catalogue: Catalogue, upstreams: Upstreams, ledger: Ledger, settings: GatewaySettings
+        self,
+        catalogue: Catalogue,
+        upstreams: Upstreams,
+        ledger: Ledger,
+        limiter: Limiter,
+        settings: GatewaySettings,
     ) -> None:
         self.catalogue = catalogue
         self.upstreams = upstreams
         self.outcomes = Outcomes()
         self._settings = settings
         self._cashier = Cashier(ledger)
+        self._limiter = limiter
         self._seats = Seats(settings.max_calls)
         self._flights: set[Flight] = set()
 
@@ -62,7 +83,7 @@ class Gateway:
             settings.total_timeout,
         )
         upstreams = Upstreams(runtime.get(Embedded), timeouts)
-        return cls(catalogue, upstreams, runtime.get(Ledger), settings)
+        return cls(catalogue, upstreams, runtime.get(Ledger), runtime.get(Limiter), settings)
 
     async def close(self) -> None:
         """Let streams that run settle what they delivered, then close the connections."""
@@ -79,9 +100,10 @@ class Gateway:
         """A whole answer.
 
         Raises ModelNotFound, InvalidCall, InsufficientCredits, GatewayBusy, CallRepeated for an idempotency
-        key that was used before, and ProviderError; then nothing was charged.
+        key that was used before, and ProviderError; for the actor's key KeyRefusesModel, TooManyRequests and
+        BudgetSpent. Then nothing was charged.
         """
-        model, upstream, body = await self._prepared(request.body)
+        model, upstream, body = await self._prepared(actor, request.body)
         body = {k: v for k, v in body.items() if k not in ("stream", "stream_options")}
         with self._seats.one():
             async with self._meter(actor, model, body, "chat", idempotency_key) as meter:
@@ -111,7 +133,7 @@ class Gateway:
         self, actor: Actor, request: ChatRequest, *, idempotency_key: str | None = None
     ) -> Flight:
         """Like `chat_stream`, for callers that cannot use a context; they must call `leave()`."""
-        model, upstream, body = await self._prepared(request.body)
+        model, upstream, body = await self._prepared(actor, request.body)
         meter = self._meter(actor, model, body, "chat", idempotency_key)
         self._seats.take()
         try:
@@ -132,7 +154,8 @@ class Gateway:
         """OpenAI's answer to an embedding request. Raises what `chat` raises."""
         name = dialect.model_of(given)
         dialect.check_embedding(given)
-        model = (await self.catalogue.snapshot()).find(name, "embedding")
+        model = (await self.seen_by(actor)).find(name, "embedding")
+        require_model(actor, model)
         upstream = await self.upstreams.of(model)
         body = {**given, "model": model.upstream_name}
         with self._seats.one():
@@ -143,24 +166,33 @@ class Gateway:
         answer["model"] = model.name
         return answer
 
-    async def models(self) -> list[ModelInfo]:
-        """Every model that can be called, by name."""
-        return [m for m in (await self.catalogue.snapshot()).models if m.usable]
+    async def seen_by(self, actor: Actor) -> Snapshot:
+        """The models that exist for this caller at this moment."""
+        return (await self.catalogue.snapshot()).seen_by(actor)
 
-    async def model(self, name: str) -> ModelInfo:
+    async def models(self, actor: Actor) -> list[ModelInfo]:
+        """Every model that this caller can call, by name."""
+        return usable(actor, (m for m in (await self.seen_by(actor)).models if m.usable))
+
+    async def model(self, actor: Actor, name: str) -> ModelInfo:
         """The model of this name or alias. Raises ModelNotFound."""
-        model = (await self.catalogue.snapshot()).by_name.get(name)
-        if model is None:
+        model = (await self.seen_by(actor)).by_name.get(name)
+        if model is None or not may_use(actor, model):
             raise ModelNotFound(f"The model '{name}' does not exist or is switched off.")
         return model
 
-    async def default_model(self) -> ModelInfo:
-        """The chat model for whoever names none: AIHUB_DEFAULT_MODEL, else OPENAI_MODEL when there is a key,
-        else the first real one that runs, the demonstration last. Raises ModelNotFound when there is none."""
-        snapshot = await self.catalogue.snapshot()
+    async def count_request(self, actor: Actor) -> None:
+        """Count a request that calls no model. Raises TooManyRequests when the actor's key has no more."""
+        await count_request(self._limiter, actor)
+
+    async def default_model(self, actor: Actor) -> ModelInfo:
+        """The chat model for a caller who names none: AIHUB_DEFAULT_MODEL, else OPENAI_MODEL when there is a
+        key, else the first real one that runs, the demonstration last, of those that exist for the caller.
+        Raises ModelNotFound when there is none."""
+        snapshot = await self.seen_by(actor)
         for name in self._preferred(snapshot):
             model = snapshot.by_name.get(name)
-            if model is not None and model.kind == "chat":
+            if model is not None and model.kind == "chat" and may_use(actor, model):
                 return model
         raise ModelNotFound("No chat model is switched on.")
 
@@ -179,11 +211,14 @@ class Gateway:
 
         return names + [m.name for m in sorted(snapshot.models, key=rank)]
 
-    async def _prepared(self, given: Mapping[str, Any]) -> tuple[ModelInfo, Upstream, dict[str, Any]]:
+    async def _prepared(
+        self, actor: Actor, given: Mapping[str, Any]
+    ) -> tuple[ModelInfo, Upstream, dict[str, Any]]:
         """The model, its provider, and the body for it: under its own name, and bounded where it costs."""
         name = dialect.model_of(given)
         dialect.check_chat(given)
-        model = (await self.catalogue.snapshot()).find(name, "chat")
+        model = (await self.seen_by(actor)).find(name, "chat")
+        require_model(actor, model)
         upstream = await self.upstreams.of(model)
         body = {**given, "model": model.upstream_name}
         asked = dialect.asked_limit(given)
@@ -198,7 +233,9 @@ class Gateway:
         answer = dialect.asked_limit(body) or 0
         prompt = prompt_bound(body, model.context_length)
         bound = most(model.price, prompt, answer, dialect.choices_of(body))
-        return self._cashier.meter(actor, model, bound, what, key)
+        likely = 0 if limits_of(actor) is None else tokens_likely(body, answer)
+        admission = Admission(self._limiter, actor, likely)
+        return self._cashier.meter(actor, model, bound, what, key, admission)
 
     def _landed(self, flight: Flight) -> None:
         self._flights.discard(flight)

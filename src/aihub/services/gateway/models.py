@@ -57,5 +57,6 @@ class Model(Base):
     output_price: Mapped[int]
     request_price: Mapped[int] = mapped_column(server_default="0")
     enabled: Mapped[bool] = mapped_column(server_default="true")
+    restricted: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())

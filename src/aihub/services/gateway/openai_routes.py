@@ -32,16 +32,20 @@ def _body_of(example: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.get("/models", name="openai_list_models")
-async def list_models(request: Request, _caller: Caller) -> Response:
-    """The models that can be called."""
-    models = await _gateway(request).models()
+async def list_models(request: Request, caller: Caller) -> Response:
+    """The models that can be called, with a key only those that it may use."""
+    gateway = _gateway(request)
+    await gateway.count_request(caller)
+    models = await gateway.models(caller)
     return _json({"object": "list", "data": [_model(m) for m in models]})
 
 
 @router.get("/models/{model:path}", name="openai_read_model")
-async def read_model(request: Request, model: str, _caller: Caller) -> Response:
+async def read_model(request: Request, model: str, caller: Caller) -> Response:
     """One model, by its name or an alias."""
-    return _json(_model(await _gateway(request).model(model)))
+    gateway = _gateway(request)
+    await gateway.count_request(caller)
+    return _json(_model(await gateway.model(caller, model)))
 
 
 @router.post(

@@ -54,6 +54,10 @@ async def provider_named(work: Work, name: str) -> Provider | None:
     return (await work.session.scalars(select(Provider).where(Provider.name == name))).one_or_none()
 
 
+async def model(work: Work, model_id: UUID) -> Model | None:
+    return await work.session.get(Model, model_id)
+
+
 async def model_to_change(work: Work, model_id: UUID) -> Model | None:
     return await work.session.get(Model, model_id, with_for_update=True)
 

@@ -130,6 +130,8 @@ class ModelBody(BaseModel):
     output_price: CreditsOut
     request_price: CreditsOut
     enabled: bool
+    restricted: bool
+    """Whether it exists only for those who may use every model, or this one."""
     demonstration: bool
     default: bool
     """Whether it answers those who name no model."""
@@ -155,6 +157,7 @@ class NewModel(Strict):
     output_price: Price | None = None
     request_price: Price | None = None
     enabled: bool = True
+    restricted: bool = False
 
 
 class ModelChanges(Changes):
@@ -170,6 +173,7 @@ class ModelChanges(Changes):
     output_price: Price = 0
     request_price: Price = 0
     enabled: bool = True
+    restricted: bool = False
 
 
 @router.get("/providers")
@@ -258,12 +262,13 @@ async def try_provider(request: Request, provider_id: UUID, actor: ProviderManag
 async def list_models(
     request: Request, actor: ModelReader, cursor: Cursor = None, limit: Limit = 50
 ) -> ModelsBody:
-    """Models by name, with prices and state."""
+    """Models by name, with prices and state. Restricted ones are there for those who may use, share or
+    change them."""
     runtime = _runtime(request)
     async with runtime.database.work(actor.scope) as work:
         rows = await service.list_models(work, after=cursor, limit=limit + 1)
-    items = [await _model(runtime, row) for row in rows[:limit]]
-    return ModelsBody(items=items, next_cursor=items[-1].name if len(rows) > limit else None)
+    items = [await _model(runtime, actor, row) for row in rows[:limit] if service.is_seen_by(row, actor)]
+    return ModelsBody(items=items, next_cursor=rows[limit - 1].name if len(rows) > limit else None)
 
 
 @router.post("/models", status_code=201)
@@ -273,7 +278,7 @@ async def create_model(request: Request, body: NewModel, actor: ModelManager) ->
     wish = ModelWish(**{**body.model_dump(), "aliases": tuple(body.aliases)})
     async with runtime.database.work(actor.scope) as work:
         added = await service.add_model(work, wish, actor)
-    return await _model(runtime, added)
+    return await _model(runtime, actor, added)
 
 
 @router.patch("/models/{model_id}")
@@ -285,7 +290,7 @@ async def change_model(
     changes: dict[str, Any] = body.model_dump(exclude_unset=True)
     async with runtime.database.work(actor.scope) as work:
         changed = await service.change_model(work, model_id, changes, actor)
-    return await _model(runtime, changed)
+    return await _model(runtime, actor, changed)
 
 
 @router.delete("/models/{model_id}", status_code=204)
@@ -323,14 +328,14 @@ def _provider(provider: Provider) -> ProviderBody:
     )
 
 
-async def _is_default(runtime: Runtime, model: ModelInfo) -> bool:
+async def _is_default(runtime: Runtime, actor: Actor, model: ModelInfo) -> bool:
     try:
-        return (await runtime.get(Gateway).default_model()).id == model.id
+        return (await runtime.get(Gateway).default_model(actor)).id == model.id
     except ModelNotFound:
         return False
 
 
-async def _model(runtime: Runtime, model: ModelInfo) -> ModelBody:
+async def _model(runtime: Runtime, actor: Actor, model: ModelInfo) -> ModelBody:
     provider = model.provider
     if provider.kind == "embedded":
         state = await runtime.get(Embedded).readiness(model.kind, model.upstream_name)
@@ -350,7 +355,8 @@ async def _model(runtime: Runtime, model: ModelInfo) -> ModelBody:
         output_price=model.price.output,
         request_price=model.price.request,
         enabled=model.enabled,
+        restricted=model.restricted,
         demonstration=model.demonstration,
-        default=await _is_default(runtime, model),
+        default=await _is_default(runtime, actor, model),
         state=state,
     )

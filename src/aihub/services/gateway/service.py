@@ -23,6 +23,8 @@ from aihub.services.gateway.catalogue import (
     without_key,
 )
 from aihub.services.gateway.contracts import (
+    SHARE_MODEL,
+    USE_MODEL,
     BuiltInProvider,
     ModelInfo,
     ModelWish,
@@ -50,6 +52,8 @@ __all__ = [
     "change_model",
     "change_provider",
     "discover",
+    "find_model",
+    "is_seen_by",
     "judge_address",
     "list_models",
     "list_providers",
@@ -166,6 +170,22 @@ async def list_models(work: Work, *, after: str | None, limit: int) -> Sequence[
     return await _with_providers(work, await queries.models(work, after=after, limit=limit))
 
 
+async def find_model(work: Work, text: str) -> ModelInfo | None:
+    """The model with this id, name or alias, whether it can be used or not."""
+    try:
+        row = await queries.model(work, UUID(text))
+    except ValueError:
+        row = await queries.model_called(work, text)
+    return (await _with_providers(work, [row]))[0] if row is not None else None
+
+
+def is_seen_by(model: ModelInfo, actor: Actor) -> bool:
+    """Whether a list of models shows it: a restricted one to those who may use, share or change it."""
+    return not model.restricted or any(
+        actor.may(permission, model.id) for permission in (USE_MODEL, SHARE_MODEL, "models:manage")
+    )
+
+
 async def add_model(work: Work, wish: ModelWish, actor: Actor | None) -> ModelInfo:
     """Add a model. Raises NameTaken and InvalidRequest."""
     provider = await queries.provider(work, wish.provider_id)
@@ -186,6 +206,7 @@ async def add_model(work: Work, wish: ModelWish, actor: Actor | None) -> ModelIn
         output_price=_or(wish.output_price, known.price.output),
         request_price=_or(wish.request_price, known.price.request),
         enabled=wish.enabled,
+        restricted=wish.restricted,
     )
     await queries.add(work, row)
     details = {"provider": provider.name, "upstream_name": row.upstream_name, **_prices(row)}
