@@ -6,16 +6,20 @@ from aihub.kernel.db import system
 from aihub.kernel.jobs import Job, JobContext
 from aihub.services.identity import queries, service
 from aihub.services.identity.contracts import Post
-from aihub.services.identity.queries import links
+from aihub.services.identity.queries import links, tokens
 
 _KEPT = timedelta(days=30)
 
 
 async def tidy(context: JobContext) -> None:
-    """Forget sessions, setup links and attempts that ended a month ago."""
+    """Forget sessions, tokens, setup links and attempts that ended a month ago, and signing keys of which no
+    token is left."""
+    now = context.runtime.clock.now()
     async with context.runtime.database.work(system("forget old sessions")) as work:
-        await queries.forget_old(work, context.runtime.clock.now() - _KEPT)
-        await links.forget_old(work, context.runtime.clock.now() - _KEPT)
+        await tokens.forget_old(work, now - _KEPT)
+        await queries.forget_old(work, now - _KEPT)
+        await links.forget_old(work, now - _KEPT)
+        await service.forget_retired(work, now)
 
 
 async def note_ended_access(context: JobContext) -> None:

@@ -1,4 +1,4 @@
-"""Identity: people, roles, permissions, browser sessions and API keys."""
+"""Identity: people, roles, permissions, browser sessions, tokens and API keys."""
 
 from aihub.kernel.auth import Permission
 from aihub.kernel.crypto import Crypto
@@ -20,9 +20,10 @@ from aihub.services.identity.routes import (
     second_factor,
     sessions,
     sign_in_providers,
+    tokens,
     users,
 )
-from aihub.services.identity.service import Doorkeeper, IdentityAuthenticator
+from aihub.services.identity.service import Doorkeeper, IdentityAuthenticator, TokenDesk
 from aihub.services.identity.settings import IdentitySettings
 
 
@@ -48,8 +49,14 @@ MODULE = Module(
         recovery.router,
         federation.router,
         sign_in_providers.router,
+        tokens.router,
     ),
-    public_paths=sessions.PUBLIC | passkeys.PUBLIC | invitations.PUBLIC | recovery.PUBLIC | federation.PUBLIC,
+    public_paths=sessions.PUBLIC
+    | passkeys.PUBLIC
+    | invitations.PUBLIC
+    | recovery.PUBLIC
+    | federation.PUBLIC
+    | tokens.PUBLIC,
     settings=(IdentitySettings,),
     permissions=(
         Permission("keys:read", "See one's own API keys"),
@@ -67,6 +74,7 @@ MODULE = Module(
     roles=BUILT_IN_ROLES,
     jobs=(jobs.TIDY, jobs.ENDED_ACCESS, jobs.RESET_PASSWORD),
     parts=(
+        Part(TokenDesk, TokenDesk.start),
         Part(IdentityAuthenticator, IdentityAuthenticator.start),
         Part(Doorkeeper, _doorkeeper),
         Part(OidcProviders, _providers),

@@ -133,6 +133,37 @@ TEMPLATES: Mapping[str, Mapping[str, Template]] = {
             ),
         ),
     },
+    "token_reuse": {
+        "en": Template(
+            "A program of yours was signed out",
+            (
+                "Hello,",
+                (
+                    "a token of your program {client} at {hub} was used twice on {time}. It may have been "
+                    "copied, so the program was signed out everywhere."
+                ),
+                (
+                    "If you run it in two places or repeated a request by hand, sign it in again. If not, "
+                    "change your password at once and look at your sessions on the page Security."
+                ),
+            ),
+        ),
+        "fr": Template(
+            "Un de vos programmes a été déconnecté",
+            (
+                "Bonjour,",
+                (
+                    "un jeton de votre programme {client} sur {hub} a été utilisé deux fois, le {time}. Il a "
+                    "pu être copié : le programme a donc été déconnecté partout."
+                ),
+                (
+                    "Si vous l'exécutez à deux endroits ou avez répété une requête à la main, "
+                    "reconnectez-le. Sinon, changez tout de suite de mot de passe et regardez vos sessions sur la page "
+                    "Sécurité."
+                ),
+            ),
+        ),
+    },
     **PRIVACY,
 }
 

@@ -20,6 +20,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from aihub.kernel.db import Base
 from aihub.services.identity.models.access import ResourceGrantRow as ResourceGrantRow
 from aihub.services.identity.models.keys import KeyRow as KeyRow
+from aihub.services.identity.models.tokens import RefreshTokenRow as RefreshTokenRow
+from aihub.services.identity.models.tokens import SigningKeyRow as SigningKeyRow
 
 _NOW = func.now()
 
@@ -124,6 +126,7 @@ class SessionRow(Base):
     revoked_at: Mapped[datetime | None]
     proved_at: Mapped[datetime | None]
     second_factor: Mapped[bool] = mapped_column(server_default=text("false"))
+    client: Mapped[str | None]
 
 
 class PasskeyRow(Base):
@@ -230,6 +233,7 @@ class SignInAttemptRow(Base):
     __table_args__ = (
         Index("idx_sign_in_attempts_account", "account_hash", "at"),
         Index("idx_sign_in_attempts_ip", "ip_prefix", "at"),
+        Index("idx_sign_in_attempts_known", "known", "at", postgresql_where=text("known is not null")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -237,3 +241,4 @@ class SignInAttemptRow(Base):
     ip_prefix: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=_NOW)
     failed: Mapped[bool] = mapped_column(server_default=text("false"))
+    known: Mapped[bytes | None] = mapped_column(LargeBinary)

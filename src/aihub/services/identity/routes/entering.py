@@ -2,13 +2,15 @@
 
 from fastapi import Request, Response
 
+from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import system
 from aihub.services.identity import service
 from aihub.services.identity.contracts import Post, Session, User
-from aihub.services.identity.domain import SESSION_LONGEST
+from aihub.services.identity.domain import KNOWN_LIFE, SESSION_LONGEST
 from aihub.services.identity.routes.bodies import SessionBody, session_body
 from aihub.services.identity.routes.ways import caller_of, runtime_of
 from aihub.services.identity.service import COOKIE, IdentityAuthenticator
+from aihub.services.identity.service.known_devices import KNOWN_COOKIE, known_token
 
 
 def browser_may(request: Request) -> None:
@@ -28,6 +30,15 @@ async def with_cookie(
         COOKIE,
         token,
         max_age=int(SESSION_LONGEST.total_seconds()),
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="lax",
+    )
+    response.set_cookie(
+        KNOWN_COOKIE,
+        known_token(runtime.get(Crypto), user.email, request.cookies.get(KNOWN_COOKIE)),
+        max_age=int(KNOWN_LIFE.total_seconds()),
         path="/",
         secure=True,
         httponly=True,

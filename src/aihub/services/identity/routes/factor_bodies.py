@@ -14,7 +14,7 @@ PasskeyName = Annotated[Line, Field(min_length=1, max_length=100)]
 
 
 class DeviceBody(BaseModel):
-    """A browser somebody is signed in with."""
+    """A browser somebody is signed in with, or a program: that one has a name as `client`."""
 
     id: UUID
     created_at: datetime
@@ -24,6 +24,7 @@ class DeviceBody(BaseModel):
     browser: str | None
     system: str | None
     second_factor: bool
+    client: str | None
     current: bool
 
 
@@ -124,6 +125,7 @@ def device_body(device: Device, current: UUID | None) -> DeviceBody:
         browser=device.browser,
         system=device.system,
         second_factor=device.second_factor,
+        client=device.client,
         current=device.id == current,
     )
 

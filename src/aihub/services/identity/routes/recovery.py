@@ -15,7 +15,8 @@ from aihub.services.identity.contracts import Post, SessionRequired
 from aihub.services.identity.domain import LONGEST_PASSWORD
 from aihub.services.identity.routes.bodies import Email, Name, Password
 from aihub.services.identity.routes.invitations import LinkToken, Token
-from aihub.services.identity.service import Caller, Doorkeeper, IdentityAuthenticator
+from aihub.services.identity.routes.ways import caller_of
+from aihub.services.identity.service import Doorkeeper, IdentityAuthenticator
 
 router = APIRouter(prefix="/api/v1", tags=["identity"])
 PUBLIC = frozenset(
@@ -71,10 +72,6 @@ def _runtime(request: Request) -> Runtime:
     return runtime
 
 
-def _caller(request: Request) -> Caller:
-    return Caller(request.client.host if request.client else None, request.headers.get("user-agent"))
-
-
 @router.post("/password-reset", status_code=202)
 async def ask_for_reset(request: Request, body: ResetRequest) -> None:
     """Ask for a letter with a link to choose a new password. The answer is the same for every address."""
@@ -84,7 +81,7 @@ async def ask_for_reset(request: Request, body: ResetRequest) -> None:
         await service.ask_for_reset(
             work,
             body.email,
-            _caller(request),
+            caller_of(request),
             limiter=runtime.get(Limiter),
             crypto=runtime.get(Crypto),
             job=jobs.RESET_PASSWORD,
@@ -117,7 +114,7 @@ async def send_verification(request: Request, body: AddressRequest, actor: Signe
     runtime = _runtime(request)
     await runtime.get(Limiter).take("mail.address", str(actor.user_id))
     if body.email is not None:
-        await runtime.get(Doorkeeper).confirm(actor, body.current_password or "", _caller(request))
+        await runtime.get(Doorkeeper).confirm(actor, body.current_password or "", caller_of(request))
     async with runtime.database.work(system("verify an address")) as work:
         to = await service.send_verification(
             work, actor, email=body.email, post=runtime.get(Post), clock=runtime.clock

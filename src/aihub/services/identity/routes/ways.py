@@ -6,6 +6,7 @@ from aihub.kernel.auth import Actor
 from aihub.kernel.runtime import Runtime
 from aihub.services.identity.contracts import SessionRequired
 from aihub.services.identity.service import Caller, IdentityAuthenticator
+from aihub.services.identity.service.known_devices import KNOWN_COOKIE
 from aihub.services.identity.service.passkeys import Place, place_of
 
 
@@ -15,7 +16,11 @@ def runtime_of(request: Request) -> Runtime:
 
 
 def caller_of(request: Request) -> Caller:
-    return Caller(request.client.host if request.client else None, request.headers.get("user-agent"))
+    return Caller(
+        request.client.host if request.client else None,
+        request.headers.get("user-agent"),
+        request.cookies.get(KNOWN_COOKIE),
+    )
 
 
 def by_person(actor: Actor) -> Actor:

@@ -87,7 +87,9 @@ from aihub.services.identity.service.setup import (
     look_at_setup_link,
     setup_needed,
 )
+from aihub.services.identity.service.signing import forget_retired, list_signing_keys, rotate_keys
 from aihub.services.identity.service.strength import strength
+from aihub.services.identity.service.tokens import TokenDesk, end_family
 
 __all__ = [
     "COOKIE",
@@ -95,6 +97,7 @@ __all__ = [
     "Doorkeeper",
     "IdentityAuthenticator",
     "NewPassword",
+    "TokenDesk",
     "accept_invitation",
     "access_of",
     "ask_for_reset",
@@ -112,6 +115,7 @@ __all__ = [
     "credits_of",
     "delete_role",
     "end_device",
+    "end_family",
     "end_other_devices",
     "end_session_of",
     "ensure_setup_link",
@@ -119,6 +123,7 @@ __all__ = [
     "find_user",
     "find_user_by_email",
     "force_sign_out",
+    "forget_retired",
     "fresh",
     "give_role",
     "invite",
@@ -127,6 +132,7 @@ __all__ = [
     "list_keys",
     "list_role_grants",
     "list_roles",
+    "list_signing_keys",
     "list_users",
     "look_at_invitation",
     "look_at_reset",
@@ -146,6 +152,7 @@ __all__ = [
     "revoke_invitation",
     "revoke_key",
     "rotate_key",
+    "rotate_keys",
     "second_factor_of",
     "send_reset_link",
     "send_verification",

@@ -1,8 +1,8 @@
 """Who calls: a browser with its session cookie, or a program with an API key or an access token.
 
-What is known about sessions, keys, tokens and access is kept in this process for a minute at most; every change,
-also one made in SQL, is announced by triggers and forgotten at once. Loading it again is what notes
-that a session or key was used, so that this costs one write a minute.
+What is known about sessions, keys, tokens and access is kept in this process for a minute at most; every
+change, also one made in SQL, is announced by triggers and forgotten at once. Loading it again is what
+notes that a session or key was used, so that this costs one write a minute.
 """
 
 import base64
@@ -95,8 +95,8 @@ class IdentityAuthenticator:
     async def authenticate(self, request: Request) -> Actor | None:
         """The actor, or None without credentials. A key or a token wins over a cookie.
 
-        Raises InvalidKey, KeyElsewhere, TokenInvalid, TokenExpired, SessionEnded, CsrfFailed, ForeignOrigin or AccountLeaving; a database
-        that cannot be reached is a 503, never a 401.
+        Raises InvalidKey, KeyElsewhere, TokenInvalid, TokenExpired, SessionEnded, CsrfFailed, ForeignOrigin,
+        SecondFactorNeeded or AccountLeaving; a database that cannot be reached is a 503, never a 401.
         """
         header = request.headers.get("authorization")
         if header is not None:

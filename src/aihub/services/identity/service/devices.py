@@ -70,7 +70,7 @@ async def tell_of_new_device(
             user.email,
             user.locale,
             {
-                "browser": " · ".join(name for name in (browser, system) if name) or "?",
+                "browser": session.client or " · ".join(name for name in (browser, system) if name) or "?",
                 "address": caller.ip or "?",
                 "time": f"{clock.now():%Y-%m-%d %H:%M} UTC",
             },

@@ -1,8 +1,11 @@
 """Signing in and out."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
 
 from aihub.kernel import audit
 from aihub.kernel.auth import Actor
@@ -27,10 +30,12 @@ from aihub.services.identity.contracts import (
 from aihub.services.identity.domain import LONGEST_PASSWORD, SESSION_LONGEST, network_of, normal_email
 from aihub.services.identity.queries import factors
 from aihub.services.identity.service.accounts import set_password
+from aihub.services.identity.service.known_devices import known_device, known_session
 from aihub.services.identity.service.new_passwords import new_password
 from aihub.services.identity.service.second_factor import check_code, wrong_code
 
 log = get_logger("aihub.identity")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Caller:
 
     ip: str | None
     user_agent: str | None
+    known: str | None = None
+    """What the browser keeps since it signed in before, if it did."""
 
 
 class Doorkeeper:
@@ -50,13 +57,16 @@ class Doorkeeper:
         policy = limiter.policy("auth.login")
         self._limit, self._per = policy.limit, timedelta(seconds=policy.per)
 
-    async def check(self, email: str, password: str, caller: Caller) -> tuple[User, attempts.Attempt]:
+    async def check(
+        self, email: str, password: str, caller: Caller, session_id: UUID | None = None
+    ) -> tuple[User, attempts.Attempt]:
         """The user with this address and password. The caller closes the attempt with `succeeded`.
+        `session_id`: somebody who is signed in shows their password again.
 
         An unknown address, an inactive account and a wrong password cost the same and say the same.
         Raises SignInFailed or TooManyAttempts.
         """
-        address, attempt = await self._admit(email, caller)
+        address, attempt = await self._admit(email, caller, session_id)
         try:
             found = await self._match(address, password)
         except BaseException:
@@ -66,18 +76,24 @@ class Doorkeeper:
         if found is None:
             await attempts.failed(self._database, attempt)
             log.warning("auth.sign_in_failed", network=attempt.network)
-            raise SignInFailed()
+            left = attempts.allowance(self._limit, self._per, attempt.left, self._per.total_seconds())
+            raise SignInFailed(headers=left.headers())
         user, hashed = found
         return user, replace(attempt, matched=(user.id, hashed))
 
-    async def _admit(self, email: str, caller: Caller) -> tuple[str, attempts.Attempt]:
+    async def _admit(
+        self, email: str, caller: Caller, session_id: UUID | None = None
+    ) -> tuple[str, attempts.Attempt]:
         try:
             address = normal_email(email)
         except ValueError:
             address = email.strip().lower()
         account = self._crypto.sign("sign-in attempt", address.encode())
+        known = known_device(self._crypto, address, caller.known)
+        if session_id is not None:
+            known = known_session(self._crypto, session_id)
         attempt = await attempts.admit(
-            self._database, account, network_of(caller.ip), limit=self._limit, per=self._per
+            self._database, account, network_of(caller.ip), limit=self._limit, per=self._per, known=known
         )
         return address, attempt
 
@@ -103,6 +119,27 @@ class Doorkeeper:
         `code` is of the user's authenticator app, or a recovery code. A wrong one counts as a failed
         sign-in. Raises SignInFailed, CodeNeeded, CodeWrong or TooManyAttempts.
         """
+
+        async def begin(work: Work, user: User, by: str, strong: bool) -> tuple[User, Session, str]:
+            session, token = await begin_session(work, user, caller, clock, by=by, second_factor=strong)
+            return user, session, token
+
+        return await self.let_in(email, password, caller, clock, code, begin)
+
+    async def let_in(
+        self,
+        email: str,
+        password: str,
+        caller: Caller,
+        clock: Clock,
+        code: str | None,
+        begin: Callable[[Work, User, str, bool], Awaitable[T]],
+    ) -> T:
+        """What `begin` makes for whoever has this password (and code), in the unit of work that closes the
+        attempt. It gets the user, what they showed, and whether that was more than a password.
+
+        Raises SignInFailed, CodeNeeded, CodeWrong or TooManyAttempts.
+        """
         user, attempt = await self.check(email, password, caller)
         try:
             async with self._database.work(system("sign in")) as work:
@@ -110,8 +147,7 @@ class Doorkeeper:
                 if await factors.totp_since(work, user.id) is not None:
                     by = f"password and {await self._code(work, user, code, clock)} code"
                 await attempts.succeeded(work, attempt)
-                strong = by != "password"
-                session, token = await begin_session(work, user, caller, clock, by=by, second_factor=strong)
+                return await begin(work, user, by, by != "password")
         except CodeWrong:
             await attempts.failed(self._database, attempt)
             log.warning("auth.code_wrong", network=attempt.network)
@@ -120,7 +156,6 @@ class Doorkeeper:
             # The code has yet to be asked for, the database failed or the caller went away.
             await asyncio.shield(attempts.withdraw(self._database, attempt))
             raise
-        return user, session, token
 
     async def _code(self, work: Work, user: User, code: str | None, clock: Clock) -> str:
         """Which kind of code this is. Raises CodeNeeded or CodeWrong."""
@@ -134,14 +169,14 @@ class Doorkeeper:
     async def prove_with_password(self, actor: Actor, password: str, caller: Caller, clock: Clock) -> None:
         """A fresh proof for the actor's session. Raises WrongPassword or TooManyAttempts."""
         try:
-            _, attempt = await self.check(actor.email, password, caller)
+            _, attempt = await self.check(actor.email, password, caller, actor.session_id)
         except SignInFailed as exc:
             raise WrongPassword(errors=[FieldError("password", "is wrong", "wrong")]) from exc
         await self._proved(actor, attempt, clock, second_factor=False)
 
     async def prove_with_code(self, actor: Actor, code: str, caller: Caller, clock: Clock) -> None:
         """A fresh proof for the actor's session. Raises WrongCode or TooManyAttempts."""
-        _, attempt = await self._admit(actor.email, caller)
+        _, attempt = await self._admit(actor.email, caller, actor.session_id)
         try:
             async with self._database.work(actor.scope) as work:
                 kind = await check_code(work, self._crypto, actor.user_id, code, clock)
@@ -167,7 +202,7 @@ class Doorkeeper:
         Raises WrongPassword or TooManyAttempts.
         """
         try:
-            user, attempt = await self.check(actor.email, password, caller)
+            user, attempt = await self.check(actor.email, password, caller, actor.session_id)
         except SignInFailed as exc:
             raise WrongPassword(errors=[FieldError("current_password", "is wrong", "wrong")]) from exc
         async with self._database.work(actor.scope) as work:
@@ -194,13 +229,16 @@ async def begin_session(
     *,
     by: str = "password",
     second_factor: bool = False,
+    client: str | None = None,
+    life: timedelta = SESSION_LONGEST,
 ) -> tuple[Session, str]:
-    """A new session for this user, and its token. `by`: what they showed, for the audit."""
+    """A new session for this user, and its token. `by`: what they showed, for the audit. `client`: the name
+    of the program that signed in, for one that is no browser."""
     now = clock.now()
     token = new_token("ahs_")
     agent = caller.user_agent[:300] if caller.user_agent else None
     session = await queries.insert_session(
-        work, user.id, token_hash(token), now, now + SESSION_LONGEST, caller.ip, agent, second_factor
+        work, user.id, token_hash(token), now, now + life, caller.ip, agent, second_factor, client
     )
     await queries.update_user(work, user.id, last_sign_in_at=now)
     signed_in = Actor(user.id, user.email, frozenset(user.roles), session_id=session.id)
@@ -210,7 +248,7 @@ async def begin_session(
         action="session.create",
         target_kind="session",
         target_id=str(session.id),
-        details={"by": by},
+        details={"by": by} | ({"client": client} if client is not None else {}),
     )
     return session, token
 
