@@ -102,11 +102,15 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A conversation as its link shows it: one branch, without what it cost and who wrote it."""
+    """A conversation as its link shows it: one branch, without what it cost and who wrote it.
+
+    `following` is the message with which the next page begins.
+    """
 
     title: str
     messages: tuple[Message, ...]
     shared_at: datetime
+    following: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

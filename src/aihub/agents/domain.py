@@ -166,6 +166,17 @@ def first_kept(sizes: Sequence[int], questions: Sequence[bool], budget: int) -> 
     return first
 
 
+def fitting(sizes: Iterable[int], most: int) -> int:
+    """How many of these fit into `most` together, counted from the first, which always does."""
+    total, number = 0, 0
+    for size in sizes:
+        total += size
+        if number and total > most:
+            break
+        number += 1
+    return number
+
+
 def alternating(turns: Iterable[Turn]) -> list[Turn]:
     """Turns without empty ones, neighbours of the same speaker joined."""
     out: list[Turn] = []

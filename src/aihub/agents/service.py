@@ -10,6 +10,7 @@ from sqlalchemy import func
 
 from aihub.agents.contracts import (
     Attachment,
+    BadCursor,
     Conversation,
     ConversationNotFound,
     Message,
@@ -19,7 +20,7 @@ from aihub.agents.contracts import (
     Shared,
     SharedNotFound,
 )
-from aihub.agents.domain import Cursor, branch, like, newest_leaf
+from aihub.agents.domain import Cursor, branch, fitting, like, newest_leaf
 from aihub.agents.queries import conversations as rows
 from aihub.agents.queries import runs as run_rows
 from aihub.agents.runs.assembly import Assembly
@@ -27,10 +28,14 @@ from aihub.kernel import audit
 from aihub.kernel.auth import Actor
 from aihub.kernel.db import Work
 from aihub.kernel.tokens import new_token
+from aihub.services.identity.service import access_of
 
 KEPT_DELETED = timedelta(days=30)
 KEPT_EVENTS = timedelta(days=1)
 _BATCH = 200
+SHOWN_AT_ONCE = 100
+SHOWN_BYTES = 2 * 1024 * 1024
+"""How many messages, and how many bytes of their text, strangers get in one page."""
 
 
 async def create(
@@ -168,19 +173,39 @@ async def _record(work: Work, actor: Actor, action: str, conversation_id: UUID) 
     )
 
 
-async def read_shared(work: Work, token: str) -> Shared:
-    """The branch behind a link, for anybody: it needs a system scope. Raises SharedNotFound."""
-    found = await rows.shared(work, token)
+async def sharer(work: Work, token: str) -> UUID:
+    """Whose conversation a link shows, for anybody: it needs a system scope.
+
+    Raises SharedNotFound, also when the account was deactivated.
+    """
+    owner = await rows.sharer(work, token)
+    access = await access_of(work, owner) if owner else None
+    if owner is None or access is None or not access.active:
+        raise SharedNotFound()
+    return owner
+
+
+async def read_shared(work: Work, owner: UUID, token: str, cursor: UUID | None) -> Shared:
+    """A page of the branch behind a link of this owner. Raises SharedNotFound and BadCursor."""
+    found = await rows.shared(work, owner, token)
     if found is None:
         raise SharedNotFound()
-    owner, conversation_id, title, leaf, shared_at = found
-    messages = await rows.messages(work, owner, conversation_id)
-    shown = tuple(
-        replace(m, cost=None, run_id=None, error=None, facts={})
-        for m in branch(messages, leaf)
-        if m.status != "streaming"
+    conversation_id, title, leaf, shared_at = found
+    line = await rows.shown(work, conversation_id, leaf)
+    if cursor is not None and cursor not in line:
+        raise BadCursor()
+    begin = 0 if cursor is None else line.index(cursor)
+    candidates = line[begin : begin + SHOWN_AT_ONCE]
+    sizes = await rows.sizes(work, candidates)
+    here = candidates[: fitting([sizes.get(each, 0) for each in candidates], SHOWN_BYTES)]
+    known = {m.id: m for m in await rows.messages(work, owner, conversation_id, only=here)}
+    end = begin + len(here)
+    return Shared(
+        title,
+        tuple(replace(known[each], cost=None, run_id=None, error=None, facts={}) for each in here),
+        shared_at,
+        line[end] if end < len(line) else None,
     )
-    return Shared(title, shown, shared_at)
 
 
 async def run_of(work: Work, actor: Actor, run_id: UUID) -> Run:

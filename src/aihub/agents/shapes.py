@@ -270,10 +270,16 @@ class SharedBody(BaseModel):
     title: str
     messages: list[MessageBody]
     shared_at: datetime
+    next_cursor: UUID | None
 
     @classmethod
     def of(cls, it: Shared) -> "SharedBody":
-        return cls(title=it.title, messages=[MessageBody.of(m) for m in it.messages], shared_at=it.shared_at)
+        return cls(
+            title=it.title,
+            messages=[MessageBody.of(m) for m in it.messages],
+            shared_at=it.shared_at,
+            next_cursor=it.following,
+        )
 
 
 class QueryAnswer(BaseModel):

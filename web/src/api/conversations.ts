@@ -61,8 +61,12 @@ export const share = (id: string) => fetchJson<{ url: string; token: string }>(`
 
 export const unshare = (id: string) => sendOnly(`${base}/${id}/share`, { method: 'DELETE' })
 
-export const readShared = (token: string, signal?: AbortSignal) =>
-  fetchJson<SharedConversation>(`/api/v1/shared/${encodeURIComponent(token)}`, { signal, expectsUnauthorized: true })
+/** A page of a shared conversation: from its beginning, or from the message that `cursor` names. */
+export const readShared = (token: string, cursor: string | null, signal?: AbortSignal) =>
+  fetchJson<SharedConversation>(`/api/v1/shared/${encodeURIComponent(token)}${cursor ? `?cursor=${cursor}` : ''}`, {
+    signal,
+    expectsUnauthorized: true,
+  })
 
 /** The files of one question with their text; only the export of the whole conversation holds it. */
 export async function attachmentsOf(id: string, messageId: string): Promise<Attached[]> {

@@ -139,21 +139,25 @@ async def purge_deleted(work: Work, older_than: timedelta, limit: int) -> int:
     return len(gone.all())
 
 
-async def messages(work: Work, owner: UUID, conversation_id: UUID) -> list[Message]:
-    """The whole tree, oldest first; attachments without their text."""
-    files: dict[UUID, list[Attachment]] = {}
-    for message_id, name, size in await work.session.execute(
-        select(AttachmentRow.message_id, AttachmentRow.name, AttachmentRow.size)
-        .where(AttachmentRow.conversation_id == conversation_id, AttachmentRow.owner_id == owner)
-        .order_by(AttachmentRow.message_id, AttachmentRow.position)
-    ):
-        files.setdefault(message_id, []).append(Attachment(name, size))
-    rows = await work.session.execute(
-        select(MessageRow)
-        .where(MessageRow.conversation_id == conversation_id, MessageRow.owner_id == owner)
-        .order_by(MessageRow.created_at, MessageRow.id)
-        .execution_options(populate_existing=True)
+async def messages(
+    work: Work, owner: UUID, conversation_id: UUID, only: Sequence[UUID] | None = None
+) -> list[Message]:
+    """The whole tree, oldest first, or some messages of it; attachments without their text."""
+    attached = select(AttachmentRow.message_id, AttachmentRow.name, AttachmentRow.size).where(
+        AttachmentRow.conversation_id == conversation_id, AttachmentRow.owner_id == owner
     )
+    said = select(MessageRow).where(
+        MessageRow.conversation_id == conversation_id, MessageRow.owner_id == owner
+    )
+    if only is not None:
+        attached = attached.where(AttachmentRow.message_id.in_(only))
+        said = said.where(MessageRow.id.in_(only))
+    files: dict[UUID, list[Attachment]] = {}
+    attached = attached.order_by(AttachmentRow.message_id, AttachmentRow.position)
+    for message_id, name, size in await work.session.execute(attached):
+        files.setdefault(message_id, []).append(Attachment(name, size))
+    said = said.order_by(MessageRow.created_at, MessageRow.id).execution_options(populate_existing=True)
+    rows = await work.session.execute(said)
     return [_message(row, tuple(files.get(row.id, ()))) for row in rows.scalars()]
 
 
@@ -285,19 +289,56 @@ async def set_answer(
     )
 
 
-async def shared(work: Work, token: str) -> tuple[UUID, UUID, str, UUID | None, datetime] | None:
-    """Owner, id, title, last message and time of the conversation behind a link. Needs a system scope."""
+async def sharer(work: Work, token: str) -> UUID | None:
+    """Whose conversation a link shows. Needs a system scope."""
+    query = select(ConversationRow.owner_id).where(
+        ConversationRow.share_token == token, ConversationRow.deleted_at.is_(None)
+    )
+    return (await work.session.execute(query)).scalar_one_or_none()
+
+
+async def shared(work: Work, owner: UUID, token: str) -> tuple[UUID, str, UUID | None, datetime] | None:
+    """Id, title, last message and time of the owner's conversation behind a link."""
     row = (
         await work.session.execute(
             select(
-                ConversationRow.owner_id,
                 ConversationRow.id,
                 ConversationRow.title,
                 ConversationRow.shared_message_id,
                 ConversationRow.shared_at,
-            ).where(ConversationRow.share_token == token, ConversationRow.deleted_at.is_(None))
+            ).where(
+                ConversationRow.share_token == token,
+                ConversationRow.owner_id == owner,
+                ConversationRow.deleted_at.is_(None),
+            )
         )
     ).one_or_none()
     if row is None or row.shared_at is None:
         return None
-    return row.owner_id, row.id, row.title, row.shared_message_id, row.shared_at
+    return row.id, row.title, row.shared_message_id, row.shared_at
+
+
+_SHOWN = text("""
+with recursive up as (
+  select m.id, m.parent_id, m.status, 1 as depth from messages m
+  where m.id = :leaf and m.conversation_id = :conversation
+  union all
+  select m.id, m.parent_id, m.status, up.depth + 1 from messages m
+  join up on m.id = up.parent_id where m.conversation_id = :conversation
+)
+select id from up where status <> 'streaming' order by depth desc
+""")
+
+
+async def shown(work: Work, conversation_id: UUID, leaf: UUID | None) -> list[UUID]:
+    """The finished messages from the root to `leaf`, without reading what they say."""
+    rows = await work.session.execute(_SHOWN, {"leaf": leaf, "conversation": conversation_id})
+    return list(rows.scalars())
+
+
+async def sizes(work: Work, message_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many bytes of text these messages have."""
+    rows = await work.session.execute(
+        select(MessageRow.id, func.octet_length(MessageRow.text)).where(MessageRow.id.in_(message_ids))
+    )
+    return {row[0]: row[1] for row in rows}

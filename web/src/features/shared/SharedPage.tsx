@@ -1,5 +1,5 @@
-import { Skeleton, Text, Title } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { Button, Skeleton, Text, Title } from '@mantine/core'
+import { useInfiniteQuery } from '@tanstack/react-query'
 import { IconLinkOff } from '@tabler/icons-react'
 import { useParams } from 'react-router'
 import { Problem } from '@/api/client'
@@ -16,8 +16,14 @@ import classes from './shared.module.css'
 export function SharedPage() {
   const { token = '' } = useParams()
   const { t, format } = useLanguage()
-  const shared = useQuery({ queryKey: ['shared', token], queryFn: ({ signal }) => readShared(token, signal) })
-  useDocumentTitle(shared.data?.title ?? t.shared.title)
+  const shared = useInfiniteQuery({
+    queryKey: ['shared', token],
+    queryFn: ({ pageParam, signal }) => readShared(token, pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor,
+  })
+  const first = shared.data?.pages[0]
+  useDocumentTitle(first?.title ?? t.shared.title)
   const gone = shared.error instanceof Problem && [401, 403, 404, 410].includes(shared.error.status)
 
   return (
@@ -38,11 +44,11 @@ export function SharedPage() {
           <EmptyState whole icon={<IconLinkOff size={20} />} title={t.shared.goneTitle} text={t.shared.goneText} />
         )}
         {shared.isError && !gone && <ErrorPanel error={shared.error} onRetry={() => void shared.refetch()} />}
-        {shared.data && (
+        {first && (
           <>
-            <Title order={1} dir="auto">{shared.data.title || t.chat.untitled}</Title>
-            <Text c="dimmed">{t.shared.sharedOn(format.date(shared.data.shared_at))}</Text>
-            {shared.data.messages.map((message) =>
+            <Title order={1} dir="auto">{first.title || t.chat.untitled}</Title>
+            <Text c="dimmed">{t.shared.sharedOn(format.date(first.shared_at))}</Text>
+            {shared.data?.pages.flatMap((page) => page.messages).map((message) =>
               message.role === 'user' ? (
                 <article key={message.id} className={classes.question} dir="auto" aria-label={t.chat.you}>
                   {message.text}
@@ -52,6 +58,16 @@ export function SharedPage() {
                   <Markdown text={message.text} />
                 </article>
               ),
+            )}
+            {shared.hasNextPage && (
+              <Button
+                variant="default"
+                mt="xl"
+                loading={shared.isFetchingNextPage}
+                onClick={() => void shared.fetchNextPage()}
+              >
+                {t.common.more}
+              </Button>
             )}
           </>
         )}
