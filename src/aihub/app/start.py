@@ -26,7 +26,7 @@ from aihub.kernel.runtime import Runtime
 from aihub.kernel.settings import Settings
 from aihub.kernel.telemetry import logs
 from aihub.services.gateway.service import seed_catalogue
-from aihub.services.identity.service import ensure_setup_link, sync_registry
+from aihub.services.identity.service import check_second_factor_roles, ensure_setup_link, sync_registry
 from aihub.services.identity.service.federation import seed_provider
 from aihub.services.identity.settings import IdentitySettings
 
@@ -92,6 +92,8 @@ async def first_data(runtime: Runtime) -> str | None:
     """Roles, permissions and the first models; the one-time setup token while nobody administers."""
     async with runtime.database.work(system("start: registry")) as work:
         await sync_registry(work, runtime.modules)
+        # A misspelt role would ask nobody for a second factor, and say nothing.
+        await check_second_factor_roles(work, runtime.settings[IdentitySettings].second_factor_roles)
     async with runtime.database.work(system("start: catalogue")) as work:
         await seed_catalogue(work, runtime)
     async with runtime.database.work(system("start: sign-in provider")) as work:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from aihub.kernel import audit
-from aihub.kernel.auth import Actor, canonical
+from aihub.kernel.auth import Actor, meanings
 from aihub.kernel.clock import Clock
 from aihub.kernel.db import Work
 from aihub.kernel.errors import FieldError, InvalidRequest, NotFound
@@ -273,7 +273,7 @@ async def _scopes(work: Work, owner_id: UUID, asked: Sequence[str], actor: Actor
         if not chosen:
             raise ScopesBeyondOwn(f"You have none of the usual permissions: {', '.join(DEFAULT_SCOPES)}.")
         return chosen
-    names = sorted({canonical(scope.strip()) for scope in asked})
+    names = sorted(meanings(asked))
     if ALL_SCOPES in names:
         # A key cannot make one that would grow beyond itself.
         return [ALL_SCOPES] if actor is None or actor.key_id is None else sorted(allowed)
