@@ -7,7 +7,16 @@ from sqlalchemy import text
 
 from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import Work
-from aihub.kernel.privacy import PersonalData, Piece, Sheet, Subject, count, detach, select_rows, table
+from aihub.kernel.privacy import (
+    PersonalData,
+    Piece,
+    Sheet,
+    Subject,
+    count,
+    detach,
+    select_rows,
+    table,
+)
 from aihub.services.identity.service.leaving import erase_account
 
 _HASH = "only a fingerprint is kept, and it is of use to nobody but an attacker"
@@ -35,16 +44,16 @@ async def _count_roles(work: Work, subject: Subject) -> int:
 
 async def _export_roles(work: Work, subject: Subject) -> AsyncIterator[Piece]:
     async def rows() -> AsyncIterator[dict[str, object]]:
-        found = await work.session.execute(
+        found = await work.session.stream(
             text(
                 "select r.name, r.title, to_char(ur.assigned_at at time zone 'UTC', "
-                "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as assigned_at "
+                '\'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') as assigned_at, ur.expires_at, ur.reason '
                 "from user_roles ur join roles r on r.id = ur.role_id where ur.user_id = :person order by 1"
             ),
             {"person": subject.id},
         )
-        for row in found:
-            yield dict(row._mapping)
+        async for row in found.mappings():
+            yield dict(row)
 
     yield Sheet("data/roles.json", rows())
 
@@ -72,7 +81,9 @@ async def _count_attempts(work: Work, subject: Subject) -> int:
 async def _export_attempts(work: Work, subject: Subject) -> AsyncIterator[Piece]:
     async def rows() -> AsyncIterator[dict[str, object]]:
         found = await work.session.execute(
-            text("select at, ip_prefix, failed from sign_in_attempts where account_hash = :account order by id"),
+            text(
+                "select at, ip_prefix, failed from sign_in_attempts where account_hash = :account order by id"
+            ),
             _account_hash(subject),
         )
         for row in found:
@@ -104,8 +115,33 @@ PERSONAL = (
     ),
     table("recovery_codes", "Your recovery codes", order="id", withheld={"code_hash": _HASH}),
     table("auth_challenges", "Steps of a sign-in that is under way", order="id"),
-    table("resource_grants", "Single things you were given access to", order="id"),
-    table("api_keys", "Your API keys", order="id", withheld={"hash": _HASH}),
+    table(
+        "resource_grants",
+        "Single things you were given access to",
+        order="id",
+        withheld={"granted_by": "the name of somebody else"},
+    ),
+    table("api_keys", "Your API keys", order="id", withheld={"hash": _HASH, "previous_hash": _HASH}),
+    table("linked_sign_ins", "Accounts elsewhere that you sign in with", order="id"),
+    table(
+        "federation_attempts",
+        "Sign-ins through another provider that are under way",
+        order="id",
+        withheld={"state_hash": _HASH, "browser_hash": _HASH},
+    ),
+    table(
+        "federation_waiting",
+        "Sign-ins through another provider that wait for one more step",
+        mine="owner_id = :person or position(:email in lower(identity::text)) > 0",
+        order="id",
+        withheld={"browser_hash": _HASH},
+    ),
+    table(
+        "user_role_sources",
+        "Which of your roles another provider gave",
+        mine="user_id = :person",
+        order="role_id",
+    ),
     table(
         "one_time_links",
         "Links sent to you, and invitations you sent",

@@ -244,7 +244,7 @@ async def administrator_exists(work: Work, *, lasting: bool = False) -> bool:
         .limit(1)
     )
     if lasting:
-        statement = statement.where(UserRoleRow.expires_at.is_(None))
+        statement = statement.where(UserRoleRow.expires_at.is_(None), UserRow.leaving_at.is_(None))
     else:
         statement = statement.where(UserRoleRow.expires_at.is_(None) | (UserRoleRow.expires_at > func.now()))
     return await work.session.scalar(statement) is not None

@@ -66,7 +66,7 @@ async def begin_leaving(
         await may_change(work, actor, user_id)
     await leaving.set_leaving(work, user_id, at)
     user = await _existing(work, user_id)
-    if SUPER_ADMIN in user.roles and not await queries.administrator_exists(work):
+    if SUPER_ADMIN in user.roles and not await queries.administrator_exists(work, lasting=True):
         raise LastAdministrator()
     await queries.revoke_sessions(work, owner_id=user_id, keep=keep_session)
     return user
