@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from sqlalchemy import text
 
+from aihub.kernel import audit
 from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import Work
 from aihub.kernel.privacy.contract import PersonalData, Piece, Sheet, Subject
@@ -17,7 +18,18 @@ _JOBS = """
              and (position(lower(:email) in lower(e.error)) > 0
                   or position(cast(:person as text) in e.error) > 0))
 """
-_SEALS = {"previous": "binds the entry to the one before it", "hash": "binds the entry to the one before it"}
+_CHAIN = dict.fromkeys(
+    ("chain", "previous", "hash", "who", "what", "who_salt", "what_salt"),
+    "binds the entry to the one before it",
+)
+_OTHERS = dict.fromkeys(
+    ("actor_id", "actor", "ip", "user_agent", "session_id", "key_id", "request_id"), "who else was there"
+)
+_MENTIONED = "actor_id = :person or subject_id = :person"
+_NAMED = """
+  chain >= 2 and ((actor_id = :person and who_salt is not null)
+                  or (subject_id = :person and what_salt is not null))
+"""
 
 
 async def _destroy_keys(work: Work, subject: Subject) -> int:
@@ -59,6 +71,46 @@ DATA_KEYS = PersonalData(
     last=True,
 )
 
+
+async def _count_audit(work: Work, subject: Subject) -> int:
+    return await count(work, "audit_log", _MENTIONED, subject)
+
+
+async def _export_audit(work: Work, subject: Subject) -> AsyncIterator[Piece]:
+    """What they did; and apart from it what was done to them, without who did it."""
+    own = select_rows(work, "audit_log", "actor_id = :person", subject, order="seq", without=_CHAIN)
+    yield Sheet("data/audit_log.json", own)
+    about = "subject_id = :person and actor_id is distinct from :person"
+    without = _CHAIN | _OTHERS
+    yield Sheet(
+        "data/audit_log_about_you.json",
+        select_rows(work, "audit_log", about, subject, order="seq", without=without),
+    )
+
+
+async def _erase_audit(work: Work, subject: Subject) -> int:
+    """Once: that it was done is an entry itself."""
+    if not await count(work, "audit_log", _NAMED, subject):
+        return 0
+    return await audit.erase(work, subject.id, reason="the account was erased")
+
+
+AUDIT = PersonalData(
+    "audit_log",
+    "What you did that matters to the hub's safety, and what was done to you",
+    ("audit_log",),
+    _count_audit,
+    _export_audit,
+    _erase_audit,
+    kept="Proof of what was done on this hub, in a chain that breaks when an entry is missing.",
+    anonymous=(
+        "Your name, addresses, browsers and all details are removed; what remains is a number without a "
+        "person, and goes with the retention period."
+    ),
+    withheld=_CHAIN,
+    last=True,
+)
+
 KERNEL_PERSONAL = (
     table(
         "idempotency_records",
@@ -74,5 +126,15 @@ KERNEL_PERSONAL = (
         order="id",
         withheld={"worker_id": "which worker ran it"},
     ),
+    table(
+        "security_events",
+        "Security events of your account",
+        mine=(
+            "subject_id = :person or position(cast(:person as text) in subject || facts::text) > 0 "
+            "or position(:email in lower(subject || facts::text)) > 0"
+        ),
+        order="last_at",
+    ),
+    AUDIT,
     DATA_KEYS,
 )

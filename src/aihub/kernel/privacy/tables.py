@@ -91,9 +91,7 @@ async def select_rows(
     columns = [c for c in await _columns(work, name) if c not in (without or {})]
     listed = ", ".join(f'"{column}"' for column in columns)
     statement = text(f"select {listed} from {name} where {mine} order by {order}")  # noqa: S608
-    found = await work.session.stream(
-        statement.execution_options(yield_per=_FETCHED), _given(mine, subject)
-    )
+    found = await work.session.stream(statement.execution_options(yield_per=_FETCHED), _given(mine, subject))
     special = convert or {}
     async for row in found:
         yield {

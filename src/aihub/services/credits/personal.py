@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from aihub.kernel.db import Work
-from aihub.kernel.privacy import PersonalData, Piece, Sheet, Subject, count, select_rows
+from aihub.kernel.privacy import PersonalData, Piece, Sheet, Subject, count, select_rows, table
 from aihub.kernel.privacy.tables import OWNED
 from aihub.services.credits.closing import close_for_good
 from aihub.services.credits.domain import credits_text
@@ -40,6 +40,12 @@ async def _nothing(_work: Work, _subject: Subject) -> int:
 _FORGET = {"ledger_accounts": _close, "ledger_holds": _nothing, "ledger_entries": _nothing}
 
 PERSONAL = (
+    table(
+        "key_budgets",
+        "What your keys may spend",
+        order="key_id",
+        convert=dict.fromkeys(("amount", "spent", "held"), credits_text),
+    ),
     _kept("ledger_entries", "Every movement of your credits"),
     _kept("ledger_holds", "Credits set aside for calls"),
     _kept("ledger_accounts", "Your accounts and their balances"),

@@ -11,6 +11,10 @@ EXPORT_LIFE = timedelta(hours=24)
 LETTER_LIFE = timedelta(hours=24)
 """How long we try to deliver the last letter, which holds the address of somebody who is gone."""
 
+SETTLING = 3.0
+"""Seconds between shutting an account and forgetting it: requests that were under way come to their end,
+and what processes have counted but not yet written is there to be erased."""
+
 KEPT_FAILED = timedelta(days=7)
 """How long an export that failed stays on the list."""
 

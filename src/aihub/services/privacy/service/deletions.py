@@ -5,6 +5,7 @@ anywhere leaves a deletion that another carries on with; the last transaction fo
 their data key, and writes the certificate and the letter that brings it.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from aihub.kernel.tokens import new_token, token_hash
 from aihub.services.identity.contracts import Letter, Post, User
 from aihub.services.identity.service import find_user
 from aihub.services.identity.service.leaving import begin_leaving, keep_account, shut_account
+from aihub.services.privacy import domain
 from aihub.services.privacy.contracts import (
     ConfirmationWrong,
     Deletion,
@@ -178,6 +180,7 @@ async def carry_out(runtime: "Runtime", deletion_id: UUID) -> None:
     for data in runtime.get(Registry).data:
         while not data.last and await _step(runtime, deletion_id, data):
             pass
+    await asyncio.sleep(domain.SETTLING)
     await _finish(runtime, deletion_id)
 
 
@@ -266,10 +269,9 @@ async def sweep(runtime: "Runtime", job: Job) -> None:
 
 
 async def _order(work: Work, job: Job, deletion_id: UUID, at: datetime | None = None) -> None:
-    # One at a time for a deletion, and never two that wait for the same time.
-    name = f"deletion {deletion_id}"
-    waiting = name if at is None else f"{name} when due"
-    await defer(work, job, lock=name, queueing_lock=waiting, at=at, deletion_id=str(deletion_id))
+    # Never two that wait for the same; two at work take turns at every step.
+    waiting = f"deletion {deletion_id}{' when due' if at else ''}"
+    await defer(work, job, queueing_lock=waiting, at=at, deletion_id=str(deletion_id))
 
 
 async def _record(
