@@ -8,12 +8,14 @@ without Redis and in Redis with it; a sick Redis answers 503 and never lets anyo
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from aihub.kernel.errors import AihubError, TooManyRequests, Unavailable
 from aihub.kernel.limit_counters import Counters, MemoryCounters, RedisCounters, Take
+from aihub.kernel.limit_seats import MemorySeats, RedisSeats
 from aihub.kernel.redis import RedisLink
 from aihub.kernel.settings import SettingsError
 
@@ -30,7 +32,7 @@ class Policy:
     limit: int
     per: float
     burst: int | None = None
-    counts: Literal["requests", "failures"] = "requests"
+    counts: Literal["requests", "failures", "tokens"] = "requests"
     about: str = field(default="", compare=False)
     """What is counted, for the reference."""
 
@@ -50,6 +52,15 @@ _POLICIES = (
     Policy("mail.address", 4, 3600, about="letters with a link to one e-mail address"),
     Policy("api.general", 100, 900, about="the same as edge.api, over a quarter of an hour"),
     Policy("ai.query", 10, 60, about="one-shot questions of a user"),
+    Policy("key.requests", 60, 60, burst=60, about="calls with an API key that has a limit of its own"),
+    Policy(
+        "key.tokens",
+        100_000,
+        60,
+        burst=100_000,
+        counts="tokens",
+        about="tokens of calls with an API key that has a limit of its own",
+    ),
 )
 LIMITS: Mapping[str, Policy] = {policy.name: policy for policy in _POLICIES}
 
@@ -88,17 +99,27 @@ class Allowance:
 class Limiter:
     """Admits or refuses. One per process."""
 
-    def __init__(self, counters: Counters, policies: Mapping[str, Policy] = LIMITS) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        policies: Mapping[str, Policy] = LIMITS,
+        seats: MemorySeats | RedisSeats | None = None,
+    ) -> None:
         self._counters = counters
         self._policies = dict(policies)
+        self._seats = seats or MemorySeats()
 
     @classmethod
     async def start(cls, runtime: "Runtime") -> "Limiter":
         """The named limits with AIHUB_LIMITS applied. Raises SettingsError."""
         policies = overridden(LIMITS, runtime.kernel.limits)
         client = runtime.get(RedisLink).client
-        counters = MemoryCounters() if client is None else RedisCounters(client)
-        return cls(counters, policies)
+        if client is None:
+            return cls(MemoryCounters(), policies)
+        return cls(RedisCounters(client), policies, RedisSeats(client))
+
+    async def close(self) -> None:
+        await self._seats.close()
 
     def policy(self, name: str) -> Policy:
         """The policy in effect under this name."""
@@ -143,6 +164,28 @@ class Limiter:
             await self._counters.forget(self._key(self._chosen(policy, None), key))
         except self._counters.failures as exc:
             raise LimitsUnavailable(headers={"Retry-After": "2"}) from exc
+
+    async def enter(self, name: str, key: str, limit: int) -> Callable[[], Awaitable[None]]:
+        """Take one of `limit` seats and return how to give it back; who dies gives it back too, later.
+
+        Raises TooManyRequests when all are taken, and LimitsUnavailable.
+        """
+        seat = f"aihub:seats:{name}:{key}"
+        try:
+            token = await self._seats.enter(seat, limit)
+        except self._seats.failures as exc:
+            raise LimitsUnavailable(headers={"Retry-After": "2"}) from exc
+        if token is None:
+            shown = name.replace(".", "-")
+            raise TooManyRequests(
+                f"The limit '{name}' allows {limit} requests at a time. Try again when one has ended.",
+                headers={
+                    "Retry-After": "1",
+                    "RateLimit-Policy": f'"{shown}";q={limit};qu="concurrent-requests"',
+                    "RateLimit": f'"{shown}";r=0;t=1',
+                },
+            )
+        return partial(self._seats.leave, seat, token)
 
     def _chosen(self, name: str, limit: int | None) -> Policy:
         policy = self._policies[name]

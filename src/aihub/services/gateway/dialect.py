@@ -162,11 +162,12 @@ _TYPES = {
 _CODES = {
     "model.not_found": "model_not_found",
     "credits.insufficient": "insufficient_quota",
+    "keys.budget_spent": "insufficient_quota",
     "limits.exceeded": "rate_limit_exceeded",
     "provider.rate_limited": "rate_limit_exceeded",
     "provider.context_exceeded": "context_length_exceeded",
 }
-_PARAMS = {"model.not_found": "model", "model.wrong_kind": "model"}
+_PARAMS = {"model.not_found": "model", "model.wrong_kind": "model", "keys.model_refused": "model"}
 
 
 def openai_error(error: AihubError, _request_id: str | None) -> tuple[int, dict[str, Any]]:

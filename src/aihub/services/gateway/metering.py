@@ -10,6 +10,7 @@ from aihub.kernel.errors import Unavailable
 from aihub.kernel.telemetry.logs import get_logger
 from aihub.services.credits.contracts import Hold, HoldClosed
 from aihub.services.credits.service import Ledger
+from aihub.services.gateway.admission import Admission
 from aihub.services.gateway.contracts import CallRepeated, ModelInfo, Receipt
 from aihub.services.gateway.domain import Usage, cost, estimate_tokens
 
@@ -28,10 +29,16 @@ class Cashier:
         self._late: set[asyncio.Task[None]] = set()
 
     def meter(
-        self, actor: Actor, model: ModelInfo, bound: int, what: str, idempotency_key: str | None
+        self,
+        actor: Actor,
+        model: ModelInfo,
+        bound: int,
+        what: str,
+        idempotency_key: str | None,
+        admission: Admission,
     ) -> "Meter":
         """The meter of one call that costs at most `bound` micro-credits; `what` names it in the ledger."""
-        return Meter(self, actor, model, bound, what, idempotency_key)
+        return Meter(self, actor, model, bound, what, idempotency_key, admission)
 
     def settle_later(
         self, hold: Hold, amount: int, model: str, usage: Usage, reason: str
@@ -82,6 +89,7 @@ class Meter:
         bound: int,
         what: str,
         idempotency_key: str | None,
+        admission: Admission,
     ) -> None:
         self._cashier = cashier
         self._actor = actor
@@ -89,18 +97,30 @@ class Meter:
         self._bound = bound
         self._what = what
         self._key = f"call:{idempotency_key}" if idempotency_key else f"call:{uuid4()}"
+        self._admission = admission
         self._hold: Hold | None = None
         self._closed = False
 
     async def hold(self) -> None:
-        """Reserve the most this call can cost. Raises InsufficientCredits and CallRepeated."""
+        """Reserve the most this call can cost.
+
+        Raises InsufficientCredits, BudgetSpent, TooManyRequests for a key's own limits, and CallRepeated.
+        """
+        await self._admission.enter()
+        try:
+            self._hold = await self._reserve()
+        except BaseException:
+            await self._admission.leave(None)
+            raise
+
+    async def _reserve(self) -> Hold:
         try:
             hold = await self._cashier.ledger.hold(self._actor, self._bound, idempotency_key=self._key)
         except HoldClosed as exc:
             raise CallRepeated() from exc
         if hold.repeated:  # the first call is still running, and the hold is its own
             raise CallRepeated()
-        self._hold = hold
+        return hold
 
     async def settle(self, usage: Usage, note: str = "") -> Receipt:
         """Charge what the call took.
@@ -110,6 +130,7 @@ class Meter:
         """
         hold = self._held()
         self._closed = True
+        await self._admission.leave(usage)
         amount = cost(self._model.price, usage)
         notes = [n for n in (note, "estimated" if usage.estimated else "") if n]
         reason = f"{self._what} ({', '.join(notes)})" if notes else self._what
@@ -133,6 +154,7 @@ class Meter:
         if self._hold is None or self._closed:
             return
         self._closed = True
+        await self._admission.leave(None)
         try:
             await self._cashier.ledger.release(self._hold)
         except Unavailable:
@@ -178,6 +200,12 @@ def embedding_usage(answer: Mapping[str, Any], asked: Mapping[str, Any]) -> Usag
     given = asked["input"]
     tokens = sum(len(i) if isinstance(i, list) else isinstance(i, int) for i in given)
     return Usage(estimate_tokens(text_size(given)) + tokens, 0, estimated=True)
+
+
+def tokens_likely(asked: Mapping[str, Any], answer_limit: int) -> int:
+    """What a call will take: an estimate of what is asked, and the longest answer."""
+    given = asked.get("messages") or asked.get("input")
+    return max(1, estimate_tokens(text_size(given)) + answer_limit)
 
 
 def spoken_size(message: Mapping[str, Any]) -> int:
