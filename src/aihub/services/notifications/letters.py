@@ -158,8 +158,8 @@ TEMPLATES: Mapping[str, Mapping[str, Template]] = {
                 ),
                 (
                     "Si vous l'exécutez à deux endroits ou avez répété une requête à la main, "
-                    "reconnectez-le. Sinon, changez tout de suite de mot de passe et regardez vos sessions sur la page "
-                    "Sécurité."
+                    "reconnectez-le. Sinon, changez tout de suite de mot de passe et regardez vos "
+                    "sessions sur la page Sécurité."
                 ),
             ),
         ),
