@@ -1,16 +1,22 @@
 """The audit trail for administrators, and for each person the part about themselves."""
 
+import base64
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, StringConstraints
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 from aihub.kernel import audit
+from aihub.kernel.audit import marks
+from aihub.kernel.audit.export import MEDIA_TYPES, exported
+from aihub.kernel.audit.jobs import begin_check
 from aihub.kernel.auth import Actor, requires, signed_in
-from aihub.kernel.db import system
+from aihub.kernel.db import Work, system
 from aihub.kernel.runtime import Runtime
+from aihub.services.identity.service import fresh
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
 
@@ -115,6 +121,144 @@ async def read_audit_entry(request: Request, entry_id: UUID, actor: Reader) -> E
     """One entry of the audit trail."""
     async with _runtime(request).database.work(system("an administrator reads the audit trail")) as work:
         return _entry(await audit.find(work, entry_id))
+
+
+class ExportBody(BaseModel):
+    """What to export; the same filters as those of the list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["csv", "jsonl"]
+    actor: Word = ""
+    action: Word = ""
+    target_kind: Word = ""
+    target_id: Word = ""
+    ip: Word = ""
+    q: Word = ""
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+@router.post(
+    "/audit/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {media: {} for media in MEDIA_TYPES.values()}}},
+)
+async def export_audit(
+    request: Request, body: ExportBody, actor: Annotated[Actor, fresh("audit:export")]
+) -> StreamingResponse:
+    """The audit trail as CSV or JSON lines, newest first. That it was exported is an entry itself."""
+    database = _runtime(request).database
+    said = body.model_dump(mode="json", exclude_defaults=True)
+    chosen = _filter(**body.model_dump(exclude={"format"}))
+    async with database.work(system("export the audit trail")) as work:
+        newest = await audit.page(work, cursor=None, limit=1)
+        await audit.record(
+            work,
+            actor=actor,
+            action="audit.export",
+            target_kind="audit trail",
+            target_id=body.format,
+            details={"filter": {name: value for name, value in said.items() if name != "format"}},
+        )
+    upto = newest.items[0].seq if newest.items else 0
+    return StreamingResponse(
+        exported(database, chosen, body.format, upto=upto),
+        media_type=MEDIA_TYPES[body.format],
+        headers={"Content-Disposition": f'attachment; filename="audit.{body.format}"'},
+    )
+
+
+class VerificationBody(BaseModel):
+    """A check of the whole trail. Without `finished_at` it is under way and has reached entry `up_to`."""
+
+    id: UUID
+    started_at: datetime
+    finished_at: datetime | None
+    up_to: int
+    head: int
+    rows: int
+    ok: bool | None
+    problems: list[str]
+    warnings: list[str]
+
+
+class VerificationStateBody(BaseModel):
+    """The check that began last, and the last one that came to an end."""
+
+    latest: VerificationBody | None
+    finished: VerificationBody | None
+
+
+@router.get("/audit/verification")
+async def read_audit_verification(request: Request, actor: Reader) -> VerificationStateBody:
+    """Whether the audit trail is whole, as far as that was checked."""
+    async with _runtime(request).database.work(system("an administrator reads the audit trail")) as work:
+        return await _verification_state(work)
+
+
+@router.post("/audit/verification")
+async def begin_audit_verification(request: Request, actor: Reader) -> VerificationStateBody:
+    """Check the whole audit trail in the background; one check at a time."""
+    async with _runtime(request).database.work(system("an administrator checks the audit trail")) as work:
+        await begin_check(work)
+        return await _verification_state(work)
+
+
+async def _verification_state(work: Work) -> VerificationStateBody:
+    latest = await marks.latest_verification(work)
+    finished = await marks.latest_verification(work, finished=True)
+    return VerificationStateBody(
+        latest=None if latest is None else VerificationBody.model_validate(latest, from_attributes=True),
+        finished=None
+        if finished is None
+        else VerificationBody.model_validate(finished, from_attributes=True),
+    )
+
+
+class CheckpointBody(BaseModel):
+    """A signed statement about the trail; `key` and `signature` are base64, `hash` is hexadecimal."""
+
+    id: UUID
+    kind: str
+    seq: int
+    hash: str
+    first: int
+    base: int | None
+    at: datetime
+    reason: str
+    key: str
+    signature: str
+
+
+class CheckpointsBody(BaseModel):
+    items: list[CheckpointBody]
+    next_cursor: str | None
+
+
+@router.get("/audit/checkpoints")
+async def list_audit_checkpoints(
+    request: Request, actor: Reader, cursor: UUID | None = None, limit: Limit = 50
+) -> CheckpointsBody:
+    """The signed checkpoints of the audit trail, the newest first: keep copies of them elsewhere."""
+    async with _runtime(request).database.work(system("an administrator reads the audit trail")) as work:
+        found = list(await marks.checkpoint_page(work, cursor, limit + 1))
+    items = [
+        CheckpointBody(
+            id=one.id,
+            kind=one.kind,
+            seq=one.seq,
+            hash=one.hash.hex(),
+            first=one.first,
+            base=one.base,
+            at=one.at,
+            reason=one.reason,
+            key=base64.b64encode(one.key).decode(),
+            signature=base64.b64encode(one.signature).decode(),
+        )
+        for one in found[:limit]
+    ]
+    return CheckpointsBody(items=items, next_cursor=str(items[-1].id) if len(found) > limit else None)
 
 
 @router.get("/me/activity")

@@ -26,7 +26,8 @@ _VERBS = (
     ("keys", "aihub.cli.keys:app", "Show and rotate the keys that sign access tokens."),
     ("model", "aihub.cli.model:app", "Add, list and remove models and their providers."),
     ("ask", "aihub.cli.ask:ask", "Ask a question; the answer streams to the terminal."),
-    ("audit", "aihub.cli.audit:app", "Verify and read the audit trail."),
+    ("session", "aihub.cli.session:app", "Sign everybody out."),
+    ("audit", "aihub.cli.audit:app", "Verify, read and export the audit trail."),
     ("secrets", "aihub.cli.secrets:app", "Generate and rotate keys at rest."),
 )
 for _name, _path, _help in _VERBS:

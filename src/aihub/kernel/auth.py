@@ -155,7 +155,9 @@ class PermissionCheck:
             return actor
         if self.resource is not None:
             raise NotFound()
-        raise Forbidden(f"This needs the permission {self.permission}.")
+        refusal = Forbidden(f"This needs the permission {self.permission}.")
+        refusal.security_event = ("access.denied", "warning")
+        raise refusal
 
     def _thing(self, request: Request) -> str | None:
         if self.resource is None:

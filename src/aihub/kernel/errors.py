@@ -26,6 +26,8 @@ class AihubError(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Something went wrong on our side"
     remedy: ClassVar[str] = "Try again; if it happens again, report the request id to your administrator."
+    security_event: tuple[str, str] | None = None
+    """Kind and severity, for a refusal that whoever watches over the hub should hear of."""
 
     def __init__(
         self,

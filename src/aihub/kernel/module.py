@@ -48,5 +48,8 @@ class Module:
     body_limits: Mapping[str, Callable[[Settings], int]] = field(default_factory=dict)
     """`METHOD path` of a route that streams what it receives, and the largest application/octet-stream body
     it takes, in bytes. Bodies of other kinds keep the limits of every route."""
+    notable: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Audited actions that are security events too, with kind and severity. `user.update:roles` is a
+    `user.update` that changed `roles`."""
     personal: Sequence["PersonalData"] = ()
     """What the module's tables hold about people: how to hand it over and how to forget it."""

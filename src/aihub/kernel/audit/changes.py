@@ -27,6 +27,24 @@ def difference(
     return changes
 
 
+def lifted(details: Mapping[str, object]) -> tuple[dict[str, object], dict[str, list[Any]]]:
+    """The details without what says a before and an after, and those as changes.
+
+    Understood are `{"roles": {"before": …, "after": …}}` and `{"before": {…}, "after": {…}}`.
+    """
+    rest = dict(details)
+    changes: dict[str, list[Any]] = {}
+    whole = (rest.get("before"), rest.get("after"))
+    if isinstance(whole[0], Mapping) and isinstance(whole[1], Mapping):
+        del rest["before"], rest["after"]
+        changes |= difference(whole[0], whole[1])
+    for name, value in details.items():
+        if isinstance(value, Mapping) and value.keys() == {"before", "after"}:
+            del rest[name]
+            changes |= difference({name: value["before"]}, {name: value["after"]})
+    return rest, changes
+
+
 def _plain(value: object) -> object:
     """Sets and tuples of the same things are the same."""
     if isinstance(value, set | frozenset):

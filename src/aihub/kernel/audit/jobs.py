@@ -31,7 +31,11 @@ async def checkpoint(context: JobContext) -> None:
 
 
 async def begin_check(work: Work) -> UUID:
-    """Have a worker check the whole log; the id under which its progress stands."""
+    """Have a worker check the whole log; the id under which its progress stands. While a check is under
+    way, or waits, that one's."""
+    running = await marks.running_verification(work)
+    if running is not None:
+        return running
     verification = await marks.begin_verification(work)
     await defer(work, VERIFY, verification=str(verification))
     return verification

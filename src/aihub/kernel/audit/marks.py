@@ -83,9 +83,22 @@ async def begin_verification(work: Work) -> UUID:
     return made
 
 
+async def running_verification(work: Work) -> UUID | None:
+    """The check that is under way; nobody else can begin one until this work ends. One that has not moved
+    for an hour was killed."""
+    await work.session.execute(text("select pg_advisory_xact_lock(hashtext('aihub.audit_verifications'))"))
+    found: UUID | None = await work.session.scalar(
+        text(
+            "select id from audit_verifications where finished_at is null "
+            "and moved_at > now() - interval '1 hour' order by started_at desc limit 1"
+        )
+    )
+    return found
+
+
 async def note_progress(work: Work, verification: UUID, up_to: int, head: int) -> None:
     await work.session.execute(
-        text("update audit_verifications set up_to = :up_to, head = :head where id = :id"),
+        text("update audit_verifications set up_to = :up_to, head = :head, moved_at = now() where id = :id"),
         {"id": verification, "up_to": up_to, "head": head},
     )
 

@@ -28,7 +28,7 @@ from aihub.kernel.audit.chain import (
     instant,
     microseconds,
 )
-from aihub.kernel.audit.changes import difference
+from aihub.kernel.audit.changes import difference, lifted
 from aihub.kernel.audit.errors import AuditKeyMissing
 from aihub.kernel.audit.filters import Filter
 from aihub.kernel.audit.masking import clean, masked
@@ -74,6 +74,23 @@ class Page:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What listeners in the same process are told of an entry: that it happened, not what it says."""
+
+    id: UUID
+    action: str
+    target_kind: str
+    target_id: str
+    actor_id: UUID | None
+    subject_id: UUID | None
+    changes: frozenset[str]
+
+
+LISTENERS = "audit_listeners"
+"""Where a process keeps `(work, deed) -> None` callables, called with every recorded entry."""
+
+
 def present() -> datetime:
     """The instant an entry is given."""
     return datetime.now(UTC)
@@ -104,8 +121,8 @@ async def record(
     request, the session or key from the actor.
     """
     key = _key(work)
-    known = masked(details or {})
-    changed = difference(before, after)
+    rest, changed = lifted(details or {})
+    changed |= difference(before, after)
     entry = Entry(
         seq=0,
         chain=VERSION,
@@ -124,7 +141,7 @@ async def record(
         user_agent=_agent(context.user_agent.get()),
         who_salt=os.urandom(SALT_BYTES),
         who=None,
-        details=orjson.dumps(known, option=orjson.OPT_SORT_KEYS).decode(),
+        details=orjson.dumps(masked(rest), option=orjson.OPT_SORT_KEYS).decode(),
         changes=orjson.dumps(changed).decode() if changed else None,
         what_salt=os.urandom(SALT_BYTES),
         what=None,
@@ -139,6 +156,19 @@ async def record(
     if not pending:
         work.before_commit(lambda: _append(work, key, pending))
     pending.append(entry)
+    for told in work.process.get(LISTENERS, ()):
+        told(
+            work,
+            Deed(
+                entry.id,
+                entry.action,
+                entry.target_kind,
+                entry.target_id,
+                entry.actor_id,
+                entry.subject_id,
+                frozenset(changed),
+            ),
+        )
     return entry.id
 
 

@@ -175,6 +175,39 @@ async def _compare(
     work: Work, found: _Findings, stored: Sequence[Checkpoint], evidence: Evidence, head: int
 ) -> None:
     """The log against what was signed, in the file and in the database."""
+    own = _signatures(found, stored, evidence)
+    _compare_ages(found, stored, own, evidence)
+    signed = {c.id: c for c in stored if c.is_signed_by(evidence.key)} | {c.id: c for c in own}
+    binding = still_bind(sorted(signed.values(), key=lambda c: (c.at, c.id)))
+    pruned = max((c.seq for c in signed.values() if c.kind == ANCHOR), default=0)
+    present = await queries.hashes(work, [c.seq for c in binding])
+    for checkpoint in binding:
+        if problem := _contradiction(checkpoint, present, pruned, head):
+            found.add(problem)
+
+
+def _contradiction(checkpoint: Checkpoint, present: dict[int, bytes], pruned: int, head: int) -> str | None:
+    """What is wrong with the log, if this checkpoint is right."""
+    when = f"{checkpoint.at:%Y-%m-%d %H:%M} UTC"
+    if checkpoint.seq > head:
+        return (
+            f"the checkpoint of {when} says that there were {checkpoint.seq} entries, "
+            f"now the last is {head}: the log was set back"
+        )
+    if checkpoint.seq not in present:
+        if checkpoint.seq <= pruned:
+            return None
+        return f"entry {checkpoint.seq}, which the checkpoint of {when} vouches for, is missing"
+    if present[checkpoint.seq] != checkpoint.hash:
+        return (
+            f"entry {checkpoint.seq} is not the one that the checkpoint of {when} vouches for: "
+            "the log was set back or written anew"
+        )
+    return None
+
+
+def _signatures(found: _Findings, stored: Sequence[Checkpoint], evidence: Evidence) -> list[Checkpoint]:
+    """Complain about what is not signed; the lines of the file that are."""
     foreign = 0
     for checkpoint in stored:
         if checkpoint.key != evidence.key:
@@ -193,26 +226,7 @@ async def _compare(
     for checkpoint in stored:
         if written.get(checkpoint.id, checkpoint) != checkpoint:
             found.add(f"the checkpoint at entry {checkpoint.seq} in the database is not the one in the file")
-    _compare_ages(found, stored, own, evidence)
-    signed = {c.id: c for c in stored if c.is_signed_by(evidence.key)} | {c.id: c for c in own}
-    binding = still_bind(sorted(signed.values(), key=lambda c: (c.at, c.id)))
-    pruned = max((c.seq for c in signed.values() if c.kind == ANCHOR), default=0)
-    present = await queries.hashes(work, [c.seq for c in binding])
-    for checkpoint in binding:
-        when = f"{checkpoint.at:%Y-%m-%d %H:%M} UTC"
-        if checkpoint.seq > head:
-            found.add(
-                f"the checkpoint of {when} says that there were {checkpoint.seq} entries, "
-                f"now the last is {head}: the log was set back"
-            )
-        elif checkpoint.seq not in present:
-            if checkpoint.seq > pruned:
-                found.add(f"entry {checkpoint.seq}, which the checkpoint of {when} vouches for, is missing")
-        elif present[checkpoint.seq] != checkpoint.hash:
-            found.add(
-                f"entry {checkpoint.seq} is not the one that the checkpoint of {when} vouches for: "
-                "the log was set back or written anew"
-            )
+    return own
 
 
 def _compare_ages(

@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
+from aihub.kernel import security_events
+from aihub.kernel.auth import Actor
 from aihub.kernel.errors import (
     AihubError,
     BadRequest,
@@ -104,6 +106,20 @@ def _methods(request: Request, routes: Sequence[Route]) -> set[str]:
     return {method for route in fitting for method in route.methods or ()}
 
 
+def _tell(request: Request, error: AihubError, kind: str, severity: str) -> None:
+    """Count a refusal that matters to the hub's safety, for whoever was refused as far as that is known."""
+    actor: Actor | None = getattr(request.state, "actor", None)
+    runtime = getattr(request.app.state, "runtime", None)
+    if runtime is None:
+        return
+    facts = {"method": request.method, "path": request.url.path, "code": error.code, "detail": error.detail}
+    if actor is None:
+        subject, person = security_events.caller(), None
+    else:
+        subject, person = f"user:{actor.user_id}", actor.user_id
+    security_events.event(runtime.database, kind, severity, subject, facts, person=person)
+
+
 def install(app: FastAPI, shapes: Mapping[str, Shape], routes: Sequence[Route]) -> None:
     """Answer every foreseeable exception of a route with a problem.
 
@@ -114,6 +130,8 @@ def install(app: FastAPI, shapes: Mapping[str, Shape], routes: Sequence[Route]) 
         error = translate(exc)
         if error is None:
             raise exc
+        if error.security_event is not None:
+            _tell(request, error, *error.security_event)
         if isinstance(error, MethodNotAllowed) and (methods := _methods(request, routes)):
             error.headers["Allow"] = ", ".join(sorted(methods))
         return as_response(error, request.scope.get("state", {}).get("request_id"), request.url.path, shapes)

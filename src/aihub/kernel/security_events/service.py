@@ -14,12 +14,15 @@ import contextlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import orjson
 from prometheus_client import Counter
 
+from aihub.kernel import audit
 from aihub.kernel.audit.masking import clean, masked
 from aihub.kernel.db import Database, Work, system
 from aihub.kernel.errors import Unavailable
@@ -41,6 +44,7 @@ EVENTS = Counter(
     ("kind", "severity"),
     registry=REGISTRY,
 )
+SEVERITIES = ("info", "warning", "critical")
 KEEP_DAYS = 90
 MOST_ROWS = 200_000
 _EVERY = 1.0  # seconds between two writes
@@ -53,7 +57,7 @@ _PART = "security_events"
 def event(
     target: Work | Database,
     kind: str,
-    severity: Severity,
+    severity: Severity | str,
     subject: str,
     facts: Mapping[str, object] | None = None,
     *,
@@ -68,6 +72,8 @@ def event(
     """
     if not _KIND.fullmatch(kind):
         raise ValueError(f"{kind!r} is not the name of a security event")
+    if severity not in SEVERITIES:
+        raise ValueError(f"{severity!r} is none of {', '.join(SEVERITIES)}")
     said = _bounded({**_request(), **masked(facts or {})})
     subject = clean(subject, _LONGEST)
     tally: Tally | None = target.process.get(_PART)
@@ -95,6 +101,20 @@ def event(
     target.after_commit(afterwards)
 
 
+def caller() -> str:
+    """Where the present request comes from, as a subject: an IPv4 address, or the /64 of an IPv6 address."""
+    said = context.client_ip.get() or "unknown"
+    try:
+        address = ip_address(said.partition("%")[0])
+    except ValueError:
+        return f"address:{said}"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return f"address:{address.ipv4_mapped}"
+        return f"address:{ip_network((address, 64), strict=False)}"
+    return f"address:{address}"
+
+
 async def forget(work: Work, person: UUID) -> None:
     """Delete what is kept about a person. Needs a system scope."""
     await queries.forget_person(work, person)
@@ -111,6 +131,8 @@ class SecurityLog:
     @classmethod
     async def start(cls, runtime: "Runtime") -> "SecurityLog":
         started = cls(runtime.database)
+        notable = {action: told for module in runtime.modules for action, told in module.notable.items()}
+        runtime.database.process[audit.LISTENERS] = (partial(_deed, notable),)
         started._task = asyncio.create_task(started._write_on(), name="security-events")
         return started
 
@@ -143,6 +165,22 @@ class SecurityLog:
                 log.warning("security events could not be written yet", error=str(exc))
             except Exception:  # the edge of this loop: events must not end with one defect
                 log.exception("security events could not be written yet")
+
+
+def _deed(notable: Mapping[str, tuple[str, str]], work: Work, deed: audit.Deed) -> None:
+    """An audited deed that is a security event too."""
+    ways = (deed.action, *(f"{deed.action}:{name}" for name in deed.changes))
+    found = next((notable[way] for way in ways if way in notable), None)
+    if found is None:
+        return
+    person = deed.subject_id or deed.actor_id
+    subject = f"user:{person}" if person else f"{deed.target_kind}:{deed.target_id}"
+    facts = {
+        "action": deed.action,
+        "entry": str(deed.id),
+        "by": str(deed.actor_id) if deed.actor_id else "hub",
+    }
+    event(work, *found, subject, facts, person=person)
 
 
 def _request() -> dict[str, object]:

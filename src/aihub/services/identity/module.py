@@ -8,13 +8,16 @@ from aihub.kernel.runtime import Runtime
 from aihub.services.identity import jobs
 from aihub.services.identity.adapters.oidc import OidcProviders
 from aihub.services.identity.domain import BUILT_IN_ROLES
+from aihub.services.identity.notable import NOTABLE
 from aihub.services.identity.personal import PERSONAL
 from aihub.services.identity.routes import (
+    bulk_invitations,
     devices,
     federation,
     invitations,
     keys,
     passkeys,
+    people,
     recovery,
     roles,
     second_factor,
@@ -43,9 +46,11 @@ MODULE = Module(
         passkeys.router,
         second_factor.router,
         keys.router,
+        people.router,
         users.router,
         roles.router,
         invitations.router,
+        bulk_invitations.router,
         recovery.router,
         federation.router,
         sign_in_providers.router,
@@ -79,5 +84,6 @@ MODULE = Module(
         Part(Doorkeeper, _doorkeeper),
         Part(OidcProviders, _providers),
     ),
+    notable=NOTABLE,
     personal=PERSONAL,
 )

@@ -107,6 +107,7 @@ end $$;
 create table audit_verifications (
   id uuid primary key,
   started_at timestamptz not null default now(),
+  moved_at timestamptz not null default now(),
   finished_at timestamptz,
   up_to bigint not null default 0,
   head bigint not null default 0,

@@ -200,12 +200,14 @@ class Invitation:
 
 class LinkInvalid(Forbidden):
     code = "links.invalid"
+    security_event = ("link.refused", "warning")
     title = "This link does not work"
     remedy = "A link works once and for a limited time; the newest one counts. Ask for a new one."
 
 
 class SignInFailed(NotAuthenticated):
     code = "auth.sign_in_failed"
+    security_event = ("sign_in.failed", "warning")
     title = "The e-mail address or the password is wrong"
     remedy = "Check both. If you do not remember the password, ask an administrator for a new one."
 
@@ -218,18 +220,21 @@ class CodeNeeded(NotAuthenticated):
 
 class CodeWrong(NotAuthenticated):
     code = "auth.code_wrong"
+    security_event = ("sign_in.failed", "warning")
     title = "This code is wrong or has been used"
     remedy = "Wait for the next six digits and type those, or use a recovery code that you have not used yet."
 
 
 class TooManyAttempts(TooManyRequests):
     code = "auth.too_many_attempts"
+    security_event = ("sign_in.locked", "critical")
     title = "Too many failed sign-ins"
     remedy = "Wait for the seconds in the Retry-After header, then try again."
 
 
 class InvalidKey(NotAuthenticated):
     code = "auth.key_invalid"
+    security_event = ("key.refused", "warning")
     title = "This API key is not valid"
     remedy = "Send a key that is neither expired nor revoked, as 'Authorization: Bearer ahk_…'."
 
@@ -242,12 +247,14 @@ class SessionEnded(NotAuthenticated):
 
 class CsrfFailed(Forbidden):
     code = "auth.csrf"
+    security_event = ("csrf.refused", "warning")
     title = "The request does not prove that it comes from the hub's own pages"
     remedy = "Send the csrf_token of GET /api/v1/session in the X-CSRF-Token header; reload the page."
 
 
 class ForeignOrigin(Forbidden):
     code = "auth.foreign_origin"
+    security_event = ("origin.refused", "warning")
     title = "Another web site may not do this"
     remedy = "Use the hub's own pages, or add the site's origin to ALLOWED_ORIGINS."
 
@@ -290,12 +297,14 @@ class NoSuchFactor(Conflict):
 
 class WrongCode(InvalidRequest):
     code = "auth.wrong_code"
+    security_event = ("proof.failed", "warning")
     title = "This code is wrong or has been used"
     remedy = "Check the clock of your phone, wait for the next six digits and type those."
 
 
 class PasskeyRefused(NotAuthenticated):
     code = "auth.passkey_refused"
+    security_event = ("sign_in.failed", "warning")
     title = "This passkey could not be accepted"
     remedy = "Try once more; if it stays so, sign in with your password and remove the passkey."
 
@@ -316,6 +325,7 @@ class PasskeyAddress(Conflict):
 
 class WrongPassword(InvalidRequest):
     code = "auth.wrong_password"
+    security_event = ("proof.failed", "warning")
     title = "The current password is wrong"
     remedy = "Type the password you signed in with."
 
@@ -334,6 +344,7 @@ class SetupDone(Conflict):
 
 class SetupLinkInvalid(Forbidden):
     code = "setup.link_invalid"
+    security_event = ("link.refused", "warning")
     title = "This setup link is not valid"
     remedy = "Use the newest link on the console; a restart of the hub prints a new one."
 
@@ -344,6 +355,12 @@ class EmailTaken(Conflict):
     remedy = "Use another address, or change the existing account."
 
 
+class OwnAccount(Conflict):
+    code = "users.own_account"
+    title = "You cannot deactivate your own account"
+    remedy = "Leave yourself out, or ask another administrator."
+
+
 class LastAdministrator(Conflict):
     code = "users.last_administrator"
     title = "The hub would be left without an active super_admin"
@@ -352,6 +369,7 @@ class LastAdministrator(Conflict):
 
 class BeyondOwnPermissions(Forbidden):
     code = "roles.beyond_own"
+    security_event = ("privilege.refused", "warning")
     title = "You cannot give or take what you may not do yourself"
     remedy = "Ask somebody who has the permissions named in the detail."
 
@@ -364,5 +382,6 @@ class KeyOnAllowance(Forbidden):
 
 class ScopesBeyondOwn(Forbidden):
     code = "keys.scopes_beyond_own"
+    security_event = ("privilege.refused", "warning")
     title = "A key cannot do more than you may do yourself"
     remedy = "Leave out the scopes named in the detail."

@@ -274,13 +274,18 @@ async def touch_session(work: Work, session_id: UUID, now: datetime) -> None:
 
 
 async def revoke_sessions(
-    work: Work, *, session_id: UUID | None = None, owner_id: UUID | None = None, keep: UUID | None = None
+    work: Work,
+    *,
+    session_id: UUID | None = None,
+    owner_id: UUID | None = None,
+    keep: UUID | None = None,
+    everybodys: bool = False,
 ) -> int:
-    """End one session, or all of an owner's but `keep`; how many."""
+    """End one session, or all of an owner's but `keep`, or `everybodys`; how many."""
     statement = update(SessionRow).where(SessionRow.revoked_at.is_(None)).values(revoked_at=func.now())
     if session_id is not None:
         statement = statement.where(SessionRow.id == session_id)
-    else:
+    elif not everybodys:
         statement = statement.where(SessionRow.owner_id == owner_id)
     if keep is not None:
         statement = statement.where(SessionRow.id != keep)

@@ -25,6 +25,7 @@ from aihub.services.identity.service.addresses import send_verification, verify_
 from aihub.services.identity.service.authenticator import COOKIE, IdentityAuthenticator
 from aihub.services.identity.service.devices import (
     end_device,
+    end_everybodys_sessions,
     end_other_devices,
     force_sign_out,
     list_devices,
@@ -115,6 +116,7 @@ __all__ = [
     "credits_of",
     "delete_role",
     "end_device",
+    "end_everybodys_sessions",
     "end_family",
     "end_other_devices",
     "end_session_of",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from aihub.kernel import audit
+from aihub.kernel import audit, security_events
 from aihub.kernel.auth import Actor
 from aihub.kernel.clock import Clock
 from aihub.kernel.db import Work
@@ -51,6 +51,20 @@ async def force_sign_out(work: Work, actor: Actor, user_id: UUID) -> int:
     return ended
 
 
+async def end_everybodys_sessions(work: Work, actor: Actor | None, reason: str = "") -> int:
+    """End every session of everybody, that of the actor too; how many. Keys go on working."""
+    ended = await queries.revoke_sessions(work, everybodys=True)
+    await audit.record(
+        work,
+        actor=actor,
+        action="session.end_everybodys",
+        target_kind="hub",
+        target_id="sessions",
+        details={"sessions_ended": ended, "reason": reason},
+    )
+    return ended
+
+
 async def tell_of_new_device(
     work: Work, user: User, session: Session, caller: Caller, *, post: Post, clock: Clock
 ) -> None:
@@ -63,6 +77,7 @@ async def tell_of_new_device(
     if not past or here in {(network_of(ip), browser_in_words(agent)) for ip, agent in past}:
         return
     browser, system = here[1]
+    security_events.event(work, "device.new", "info", f"user:{user.id}", person=user.id)
     await post.send(
         work,
         Letter(
