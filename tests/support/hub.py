@@ -63,6 +63,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()
+    """Every Set-Cookie header."""
 
     def json(self) -> object:
         return json.loads(self.body)
@@ -184,7 +186,8 @@ class Hub:
             request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as response:
-                return Answer(response.status, dict(response.headers), response.read())
+                cookies = tuple(response.headers.get_all("Set-Cookie", ()))
+                return Answer(response.status, dict(response.headers), response.read(), cookies)
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, dict(error.headers), error.read())
