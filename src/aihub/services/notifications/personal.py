@@ -11,5 +11,6 @@ PERSONAL = (
         order="id",
         withheld={"sealed": "the text of a letter that is still to be sent; it may hold a link that lets in"},
         called="letters",
+        beyond_own=True,
     ),
 )

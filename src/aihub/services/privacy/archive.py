@@ -62,8 +62,8 @@ async def write(
     *,
     now: datetime,
     progress: Progress | None = None,
-) -> int:
-    """Write everything about the person to `target`, complete or not at all; how many rows.
+) -> tuple[int, int]:
+    """Write everything about the person to `target`, complete or not at all; how many rows and bytes.
 
     `work` should see the person's own rows only. The file can be read by the hub's account alone.
     """
@@ -77,11 +77,11 @@ async def write(
                 await writer.add(work, subject, kind)
             await writer.close()
             rows = writer.rows
-        await asyncio.to_thread(_settle, half, target)
+        size = await asyncio.to_thread(_settle, half, target)
     except BaseException:
         half.unlink(missing_ok=True)
         raise
-    return rows
+    return rows, size
 
 
 class _Writer:
@@ -184,7 +184,9 @@ def _create(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-def _settle(half: Path, target: Path) -> None:
+def _settle(half: Path, target: Path) -> int:
     with half.open("rb") as file:
         os.fsync(file.fileno())
+        size = os.fstat(file.fileno()).st_size
     half.rename(target)
+    return size

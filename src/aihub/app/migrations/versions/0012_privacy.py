@@ -110,7 +110,7 @@ begin
   -- What this person granted to others names them in its idempotency key.
   update public.ledger_entries
   set idempotency_key = replace(idempotency_key, person::text, deletion::text)
-  where starts_with(idempotency_key, person::text);
+  where strpos(idempotency_key, person::text) > 0;
   perform set_config('aihub.forgetting', 'off', true);
   return forgotten;
 end $$;

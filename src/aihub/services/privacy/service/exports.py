@@ -203,10 +203,10 @@ async def write_export(runtime: "Runtime", export_id: UUID) -> None:
     target = archive.path_of(home, export_id, secret)
     try:
         async with runtime.database.work(owned_by(user.id)) as work:
-            rows = await archive.write(
+            rows, size = await archive.write(
                 work, subject, tuple(reversed(registry)), target, now=clock.now(), progress=progress
             )
-        await _tell(runtime, user, export_id, secret, rows, target.stat().st_size)
+        await _tell(runtime, user, export_id, secret, rows, size)
     except _Unwanted:
         target.unlink(missing_ok=True)
 
@@ -242,7 +242,7 @@ async def export_to(
     work: Work, runtime: "Runtime", data: Sequence[PersonalData], user: User, file: Path
 ) -> int:
     """Write the person's data to this file at once, for the command line; how many rows."""
-    rows = await archive.write(
+    rows, _ = await archive.write(
         work, subject_of(runtime, user), tuple(reversed(data)), file, now=runtime.clock.now()
     )
     await audit.record(
