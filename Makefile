@@ -9,7 +9,7 @@
 #
 # A machine needs Python 3.11 or newer with pip, and make. AIHUB_HOME, HOST and PORT are read by `aihub up`.
 
-.PHONY: up test check dev docs wheel lock clean webapp browser lint
+.PHONY: up test check dev docs wheel lock clean webapp browser provider lint
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -36,10 +36,10 @@ up: $(VENV)/.ready webapp
 
 # ---------------------------------------------------------------- to work on it
 
-test: $(VENV)/.dev webapp browser lint
+test: $(VENV)/.dev webapp browser provider lint
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
-check: $(VENV)/.dev webapp lint
+check: $(VENV)/.dev webapp provider lint
 	$(BIN)/python -m pytest -m "not slow and not browser" $$($(BIN)/python tools/changed_tests.py) $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
@@ -64,7 +64,7 @@ lock: $(VENV)/.build
 
 clean:
 	rm -rf $(VENV) __pycache__ dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	rm -rf web/node_modules web/dist web/*.tsbuildinfo
+	rm -rf web/node_modules web/dist web/*.tsbuildinfo tests/support/oidc/node_modules
 	find src/aihub/webapp -mindepth 1 ! -name .gitkeep -delete
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -108,3 +108,7 @@ webapp: $(VENV)/.project
 
 browser:
 	@sh tools/browser.sh
+
+# A real OpenID Connect provider for the tests of signing in.
+provider: $(VENV)/.project
+	@$(BIN)/python hatch_build.py install tests/support/oidc

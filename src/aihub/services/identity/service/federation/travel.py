@@ -21,6 +21,7 @@ from aihub.services.identity.contracts.federation import (
     Attempt,
     AttemptInvalid,
     FederationAddress,
+    FederationError,
     FederationUnfit,
     Identity,
     IdentityProvider,
@@ -100,8 +101,10 @@ class Travel:
                 code_challenge_method="S256",
                 **again,
             )
-        except FederationAddress as exc:
-            raise FederationUnfit(exc.detail) from exc
+        except (FederationAddress, FederationError) as exc:
+            # What is wrong in there is for the log: whoever asks has not signed in yet.
+            log.warning("auth.federation_failed", provider=handle, code=exc.code, detail=exc.detail)
+            raise (type(exc) if isinstance(exc, FederationError) else FederationUnfit)() from exc
         kept = browser if browser and _BROWSER.fullmatch(browser) else new_token("")
         now = self.clock.now()
         async with self.database.work(_SCOPE) as work:
