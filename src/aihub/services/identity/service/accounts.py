@@ -117,10 +117,10 @@ async def update_user(
         await may_change(work, actor, user_id)
     changes: dict[str, object] = {}
     if name is not None and name != before.name:
-        changes["name"] = name
+        changes["name"] = {"before": before.name, "after": name}
         await queries.update_user(work, user_id, name=name)
     if active is not None and active != before.active:
-        changes["active"] = active
+        changes["active"] = {"before": before.active, "after": active}
         await queries.update_user(work, user_id, active=active)
         if not active:
             await queries.revoke_sessions(work, owner_id=user_id)
