@@ -56,6 +56,14 @@ export function setSignedOutHandler(handler: () => void): void {
   onSignedOut = handler
 }
 
+let onDenied: () => void = () => undefined
+
+/** Called when the server refuses what the page thought its reader may do. */
+export function setDeniedHandler(handler: () => void): void {
+  onDenied = handler
+}
+
+const FORBIDDEN = 'auth.forbidden'
 /** What the server asks for before a step that only the person themselves may take. */
 const FRESH_PROOF_NEEDED = 'auth.fresh_proof_needed'
 const SECOND_FACTOR_NEEDED = 'auth.second_factor_needed'
@@ -123,6 +131,8 @@ export async function send(path: string, call: Call = {}): Promise<Response> {
     if (response.status === 401 && call.expectsUnauthorized !== true) onSignedOut()
     const problem = await problemOf(response)
     if (problem.code === FRESH_PROOF_NEEDED && (await onProofNeeded())) return send(path, call)
+    // What somebody may do can change while their page is open; the session is read again.
+    if (problem.code === FORBIDDEN) onDenied()
     // The session is read again, and says what has to be done first.
     if (problem.code === SECOND_FACTOR_NEEDED) onSignedOut()
     throw problem

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Signing Keys
+         * @description The public keys that verify access tokens (RFC 7517).
+         */
+        get: operations["read_signing_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agent/query": {
         parameters: {
             query?: never;
@@ -98,6 +118,106 @@ export interface paths {
         get: operations["list_audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit Actions
+         * @description Every action that the audit trail holds.
+         */
+        get: operations["list_audit_actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/entries/{entry_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Audit Entry
+         * @description One entry of the audit trail.
+         */
+        get: operations["read_audit_entry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificates/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Certificate Key
+         * @description The key that this hub signs certificates of deletion with.
+         */
+        get: operations["read_certificate_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificates/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open Certificate
+         * @description The certificate of a deletion, with the token of the last letter.
+         */
+        post: operations["open_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificates/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify Certificate
+         * @description Whether a certificate is this hub's and unchanged.
+         */
+        post: operations["verify_certificate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -343,6 +463,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Deletions
+         * @description Deletions that were asked for, the newest first.
+         */
+        get: operations["list_deletions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deletions/{deletion_id}/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Certificate
+         * @description The certificate of a deletion that was carried out. It names nobody.
+         */
+        get: operations["read_certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/email-verification": {
         parameters: {
             query?: never;
@@ -443,6 +603,27 @@ export interface paths {
          * @description Remove a file that does not run, and its model.
          */
         delete: operations["delete_model_file"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Open Export Link
+         * @description The export of a letter's link, for whoever has it. Without the right signature, or past its time,
+         *     there is none.
+         */
+        get: operations["open_export_link"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -610,7 +791,8 @@ export interface paths {
          * @description Make a key. Its text is in this answer and nowhere else.
          *
          *     Without `scopes` it may call models and see its credits; `*` is all that you may do. `credits` gives it
-         *     money of its own: from your account, or newly issued when you may adjust credits.
+         *     money of its own: from your account, or newly issued when you may adjust credits. A `budget` bounds what
+         *     it spends in each period, from whichever account.
          */
         post: operations["create_key"];
         delete?: never;
@@ -636,6 +818,95 @@ export interface paths {
         delete: operations["revoke_key"];
         options?: never;
         head?: never;
+        /**
+         * Change Key
+         * @description Rename a key, or change what bounds it. It holds in every process within a second.
+         */
+        patch: operations["change_key"];
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Key
+         * @description Give a key a new secret, which is in this answer and nowhere else. The old one works for as many days
+         *     as you say, so that programs can be changed one after the other; with none it ends now.
+         */
+        post: operations["rotate_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/linked-sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Links
+         * @description Your accounts at providers that sign you in here, the newest first.
+         */
+        get: operations["list_links"];
+        put?: never;
+        /**
+         * Begin Link
+         * @description Where to go to link an account at a provider to yours.
+         */
+        post: operations["begin_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/linked-sign-ins/waiting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Link Waiting
+         * @description Link the sign-in that waits in this browser to your account.
+         */
+        post: operations["link_waiting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/linked-sign-ins/{link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unlink
+         * @description Unlink an account at a provider: it does not sign you in any more.
+         */
+        delete: operations["unlink"];
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -659,6 +930,54 @@ export interface paths {
         patch: operations["change_me"];
         trace?: never;
     };
+    "/api/v1/me/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List My Activity
+         * @description What you did, and what was done to your account, the newest first.
+         */
+        get: operations["list_my_activity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Deletion
+         * @description The deletion of one's own account that waits, or null.
+         */
+        get: operations["read_deletion"];
+        put?: never;
+        /**
+         * Request Deletion
+         * @description Have one's account erased in seven days. Keys and other sessions end at once.
+         */
+        post: operations["request_deletion"];
+        /**
+         * Keep Account
+         * @description Keep one's account after all.
+         */
+        delete: operations["keep_account"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/email": {
         parameters: {
             query?: never;
@@ -673,6 +992,71 @@ export interface paths {
          * @description Send a letter that proves an address to be one's own. A new address counts once its link is used.
          */
         post: operations["send_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Exports
+         * @description One's own exports, the newest first.
+         */
+        get: operations["list_exports"];
+        put?: never;
+        /**
+         * Ask For Export
+         * @description Have everything about oneself written to a file; a letter says when it is ready. While one is being
+         *     written, that one is given.
+         */
+        post: operations["ask_for_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Export
+         * @description Delete one's own export with its file, or stop it.
+         */
+        delete: operations["delete_export"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/exports/{export_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Export
+         * @description One's own export as a zip archive.
+         */
+        get: operations["download_export"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -699,6 +1083,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Privacy
+         * @description What the hub holds about oneself, in words and numbers; exports, and a deletion that waits.
+         */
+        get: operations["read_privacy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -708,7 +1112,8 @@ export interface paths {
         };
         /**
          * List Models
-         * @description Models by name, with prices and state.
+         * @description Models by name, with prices and state. Restricted ones are there for those who may use, share or
+         *     change them.
          */
         get: operations["list_models"];
         put?: never;
@@ -745,6 +1150,50 @@ export interface paths {
          * @description Change a model. New prices hold for calls that begin afterwards.
          */
         patch: operations["change_model"];
+        trace?: never;
+    };
+    "/api/v1/models/{model_id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Model Grants
+         * @description Who may use or share this model besides those who may use every model.
+         */
+        get: operations["list_model_grants"];
+        put?: never;
+        /**
+         * Share Model
+         * @description Let a person or everybody with a role use the model, at once. Giving it again changes until when.
+         */
+        post: operations["share_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model_id}/grants/{grant_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unshare Model
+         * @description Take it back, at once.
+         */
+        delete: operations["unshare_model"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/outbox": {
@@ -935,6 +1384,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Permissions
+         * @description Everything that can be allowed, by the part of the hub that asks for it.
+         */
+        get: operations["list_permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/providers": {
         parameters: {
             query?: never;
@@ -1012,9 +1481,62 @@ export interface paths {
         };
         /**
          * List Roles
-         * @description Every role with its permissions.
+         * @description Every role with its permissions and how many people have it.
          */
         get: operations["list_roles"];
+        put?: never;
+        /**
+         * Create Role
+         * @description Make a role. It can allow what you may do yourself, and inherit from another role.
+         */
+        post: operations["create_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{role_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Role
+         * @description One role.
+         */
+        get: operations["read_role"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Role
+         * @description Delete a role that nobody has and no role inherits from.
+         */
+        delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Role
+         * @description Change a role, at once for everybody who has it. Of a built-in role only the permissions, and only
+         *     within what it comes with.
+         */
+        patch: operations["change_role"];
+        trace?: never;
+    };
+    "/api/v1/roles/{role_id}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Role People
+         * @description Who has this role, by whom and until when.
+         */
+        get: operations["list_role_people"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1199,6 +1721,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sign In Choices
+         * @description The providers that people may sign in with.
+         */
+        get: operations["list_sign_in_choices"];
+        put?: never;
+        /**
+         * Begin Sign In
+         * @description Where to go to sign in with a provider. It comes back to this hub, in the same browser.
+         */
+        post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go On With Code
+         * @description Finish a sign-in with a provider by a code of one's authenticator app, or a recovery code.
+         */
+        post: operations["go_on_with_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/problem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Sign In Problem
+         * @description What a code on the sign-in page means.
+         */
+        get: operations["read_sign_in_problem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/waiting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Waiting
+         * @description The step that a sign-in with a provider waits for in this browser.
+         */
+        get: operations["read_waiting"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/{handle}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come Back
+         * @description Where a provider sends people back to. It answers with a page to go on to, also for a failure.
+         */
+        get: operations["come_back"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/passkey": {
         parameters: {
             query?: never;
@@ -1253,6 +1879,26 @@ export interface paths {
          * @description Show that it is still you, with your password, a passkey or a code. It counts for ten minutes.
          */
         post: operations["prove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/proof/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Proof
+         * @description Where to go to show that it is still you, with a provider that you have linked.
+         */
+        post: operations["begin_proof"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1376,11 +2022,126 @@ export interface paths {
         };
         /**
          * Read Shared
-         * @description A shared conversation; whoever has the link may read it.
+         * @description A shared conversation; whoever has the link may read it. A long one comes in pages.
          */
         get: operations["read_shared"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-in-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sign In Providers
+         * @description Every provider that people may sign in with, without secrets.
+         */
+        get: operations["list_sign_in_providers"];
+        put?: never;
+        /**
+         * Create Sign In Provider
+         * @description Set up a provider. Its short name and issuer stay as they are.
+         */
+        post: operations["create_sign_in_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-in-providers/{sign_in_provider_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Sign In Provider
+         * @description Forget a provider. Nobody signs in with it any more, and the roles that it gave are taken.
+         */
+        delete: operations["delete_sign_in_provider"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Sign In Provider
+         * @description Change a provider. It needs every permission of the roles that its groups get.
+         */
+        patch: operations["change_sign_in_provider"];
+        trace?: never;
+    };
+    "/api/v1/sign-in-providers/{sign_in_provider_id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Sign In Provider
+         * @description Read what the provider publishes, now: whether it can be reached and is the one that was set up.
+         */
+        post: operations["check_sign_in_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get Tokens
+         * @description Sign a program in with e-mail address and password: an access token for 15 minutes, a refresh token.
+         *
+         *     Whoever has an authenticator app is asked for a code by `auth.code_needed`, and sends all three. Pages in
+         *     a browser use POST /api/v1/session instead: scripts cannot steal its cookie.
+         */
+        post: operations["get_tokens"];
+        /**
+         * End Tokens
+         * @description Sign the calling program out: its access and refresh tokens stop working.
+         */
+        delete: operations["end_tokens"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh Tokens
+         * @description The next pair of tokens. The refresh token works once: using it again ends the sign-in.
+         */
+        post: operations["refresh_tokens"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1435,6 +2196,26 @@ export interface paths {
         patch: operations["update_user"];
         trace?: never;
     };
+    "/api/v1/users/{user_id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain Access
+         * @description Why somebody may do something, in general or to one thing, or why not.
+         */
+        get: operations["explain_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{user_id}/credits": {
         parameters: {
             query?: never;
@@ -1450,6 +2231,94 @@ export interface paths {
          */
         post: operations["adjust_credits"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order Deletion
+         * @description Have somebody's account erased, in seven days or immediately.
+         */
+        post: operations["order_deletion"];
+        /**
+         * Cancel Deletion
+         * @description Keep somebody's account after all.
+         */
+        delete: operations["cancel_deletion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order Export
+         * @description Have somebody's data written to a file at their request. The link goes to them, and to nobody else.
+         */
+        post: operations["order_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List User Roles
+         * @description The roles of one person: by whom, since when, until when, and which ended lately.
+         */
+        get: operations["list_user_roles"];
+        put?: never;
+        /**
+         * Give Role
+         * @description Give somebody a role, for good or until `expires_at`. Giving it again changes until when.
+         */
+        post: operations["give_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/roles/{role_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take Role
+         * @description Take a role from somebody, at once.
+         */
+        delete: operations["take_role"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1644,7 +2513,7 @@ export interface paths {
         };
         /**
          * Openai List Models
-         * @description The models that can be called.
+         * @description The models that can be called, with a key only those that it may use.
          */
         get: operations["openai_list_models"];
         put?: never;
@@ -1713,6 +2582,8 @@ export interface components {
              * Format: uuid
              */
             id: string;
+            /** Leaving At */
+            leaving_at: string | null;
             /** Locale */
             locale: string;
             /** Name */
@@ -1723,6 +2594,59 @@ export interface components {
             roles: string[];
             /** Theme */
             theme: string;
+        };
+        /** ActionsBody */
+        ActionsBody: {
+            /** Items */
+            items: string[];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** ActivitiesBody */
+        ActivitiesBody: {
+            /** Items */
+            items: components["schemas"]["ActivityBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * ActivityBody
+         * @description What somebody did, or what was done to them. Where it came from is told of their own deeds only.
+         */
+        ActivityBody: {
+            /** Action */
+            action: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "you" | "hub" | "somebody";
+            /** Changes */
+            changes: {
+                [key: string]: unknown[];
+            } | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Ip */
+            ip: string | null;
+            /** Target Id */
+            target_id: string;
+            /** Target Kind */
+            target_kind: string;
+            /** User Agent */
+            user_agent: string | null;
         };
         /** AddressBody */
         AddressBody: {
@@ -1794,33 +2718,6 @@ export interface components {
             /** Text */
             text: string;
         };
-        /** AuditBody */
-        AuditBody: {
-            /** Action */
-            action: string;
-            /** Actor */
-            actor: string;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** Id */
-            id: string;
-            /** Seq */
-            seq: number;
-            /** Summary */
-            summary: string;
-            /** Target */
-            target: string;
-        };
-        /** AuditPage */
-        AuditPage: {
-            /** Items */
-            items: components["schemas"]["AuditBody"][];
-            /** Next Cursor */
-            next_cursor: string | null;
-        };
         /**
          * BalanceBody
          * @description The account the caller pays from, in credits. `available` is what no running call has reserved.
@@ -1843,17 +2740,72 @@ export interface components {
             held: string;
         };
         /**
+         * BudgetRequest
+         * @description What a key may spend at most in each period (UTC); `total` never begins anew.
+         */
+        BudgetRequest: {
+            /** Amount */
+            amount: string;
+            /**
+             * Period
+             * @default month
+             * @enum {string}
+             */
+            period: "day" | "month" | "total";
+        };
+        /** CertificateBody */
+        CertificateBody: {
+            /** Certificate */
+            certificate: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * CertificateToken
+         * @description The part after `#token=` of the link in the last letter.
+         */
+        CertificateToken: {
+            /** Token */
+            token: string;
+        };
+        /**
          * ChoiceBody
          * @description `file` null: the demonstration model.
          */
-        ChoiceBody: {
+        "ChoiceBody-Input": {
             /** File */
             file: string | null;
+        };
+        /**
+         * ChoiceBody
+         * @description A provider that people may sign in with.
+         */
+        "ChoiceBody-Output": {
+            /** Handle */
+            handle: string;
+            /** Name */
+            name: string;
+        };
+        /** ChoicesBody */
+        ChoicesBody: {
+            /** Items */
+            items: components["schemas"]["ChoiceBody-Output"][];
         };
         /** CodeRequest */
         CodeRequest: {
             /** Code */
             code: string;
+        };
+        /** CodeStep */
+        CodeStep: {
+            /** Code */
+            code: string;
+        };
+        /** CodeStepBody */
+        CodeStepBody: {
+            /** Next */
+            next: string;
+            session: components["schemas"]["SessionBody"];
         };
         /** ConversationBody */
         ConversationBody: {
@@ -1923,14 +2875,97 @@ export interface components {
             tokens: number;
         };
         /**
+         * DeletionBody
+         * @description `due_at`: when everything is erased. Until then it can be cancelled, as long as `stage` is waiting.
+         */
+        DeletionBody: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "waiting" | "erasing" | "done" | "cancelled";
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "self" | "administrator" | "operator";
+        };
+        /**
+         * DeletionOrder
+         * @description `immediately` leaves no grace; then `confirmation` is the e-mail address of the account.
+         */
+        DeletionOrder: {
+            /**
+             * Confirmation
+             * @default
+             */
+            confirmation: string;
+            /**
+             * Immediately
+             * @default false
+             */
+            immediately: boolean;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * DeletionRequest
+         * @description `confirmation` is the e-mail address of the account.
+         */
+        DeletionRequest: {
+            /** Confirmation */
+            confirmation: string;
+        };
+        /** DeletionsBody */
+        DeletionsBody: {
+            /** Items */
+            items: components["schemas"]["OrderedDeletion"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * DepartureBody
+         * @description Where the browser has to go now.
+         */
+        DepartureBody: {
+            /** Url */
+            url: string;
+        };
+        /** DepartureRequest */
+        DepartureRequest: {
+            /** Provider */
+            provider: string;
+        };
+        /**
          * DeviceBody
-         * @description A browser somebody is signed in with.
+         * @description A browser somebody is signed in with, or a program: that one has a name as `client`.
          */
         DeviceBody: {
             /** Address */
             address: string | null;
             /** Browser */
             browser: string | null;
+            /** Client */
+            client: string | null;
             /**
              * Created At
              * Format: date-time
@@ -2011,45 +3046,73 @@ export interface components {
             /** Uri */
             uri: string;
         };
-        /** EntriesBody */
-        EntriesBody: {
-            /** Items */
-            items: components["schemas"]["EntryBody"][];
-            /** Next Cursor */
-            next_cursor: string | null;
-        };
-        /** EntryBody */
-        EntryBody: {
+        /** ExplanationBody */
+        ExplanationBody: {
+            /** Allowed */
+            allowed: boolean;
+            /** Email */
+            email: string;
+            /** Permission */
+            permission: string;
+            /** Reasons */
+            reasons: components["schemas"]["ReasonBody"][];
+            /** Resource */
+            resource: string | null;
+            /** Title */
+            title: string;
             /**
-             * Amount
-             * @example 99.998400
+             * User Id
+             * Format: uuid
              */
-            amount: string;
+            user_id: string;
+        };
+        /**
+         * ExportBody
+         * @description `rows_done` of `rows_total`; `size` in bytes; the file is deleted at `expires_at`.
+         */
+        ExportBody: {
+            /** By Administrator */
+            by_administrator: boolean;
             /**
-             * At
+             * Created At
              * Format: date-time
              */
-            at: string;
+            created_at: string;
+            /** Error */
+            error: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
             /**
-             * Balance After
-             * @example 99.998400
+             * Id
+             * Format: uuid
              */
-            balance_after: string;
-            /** Id */
             id: string;
-            /** Input Tokens */
-            input_tokens: number | null;
+            /** Rows Done */
+            rows_done: number;
+            /** Rows Total */
+            rows_total: number;
+            /** Size */
+            size: number | null;
             /**
-             * Kind
+             * Status
              * @enum {string}
              */
-            kind: "grant" | "adjustment" | "charge" | "refund";
-            /** Model */
-            model: string | null;
-            /** Output Tokens */
-            output_tokens: number | null;
+            status: "waiting" | "running" | "ready" | "failed";
+        };
+        /**
+         * ExportOrder
+         * @description Why: it stands in the audit trail.
+         */
+        ExportOrder: {
             /** Reason */
             reason: string;
+        };
+        /** ExportsBody */
+        ExportsBody: {
+            /** Items */
+            items: components["schemas"]["ExportBody"][];
         };
         /** FaultBody */
         FaultBody: {
@@ -2099,6 +3162,24 @@ export interface components {
             room: number;
         };
         /**
+         * GoOnBody
+         * @description The page that the sign-in was meant for.
+         */
+        GoOnBody: {
+            /** Next */
+            next: string;
+        };
+        /**
+         * GroupBody
+         * @description The roles that the people of a group get.
+         */
+        GroupBody: {
+            /** Group */
+            group: string;
+            /** Roles */
+            roles: string[];
+        };
+        /**
          * HealthBody
          * @description States only; texts and numbers are for those with monitoring:read under /api/status/detailed.
          */
@@ -2114,6 +3195,22 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+        };
+        /**
+         * HoldingBody
+         * @description One kind of data. `kept` says why it stays when the account is erased; empty when it goes.
+         */
+        HoldingBody: {
+            /** Anonymous */
+            anonymous: string;
+            /** Count */
+            count: number;
+            /** Kept */
+            kept: string;
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
         };
         /** InvitationBody */
         InvitationBody: {
@@ -2223,31 +3320,43 @@ export interface components {
             /** Next Cursor */
             next_cursor: string | null;
         };
-        /** KeyBody */
-        KeyBody: {
+        /**
+         * KeyBudgetBody
+         * @description `held` is reserved by calls that run; `resets_at` is when `spent` begins anew.
+         */
+        KeyBudgetBody: {
+            /** Amount */
+            amount: string;
+            /** Held */
+            held: string;
             /**
-             * Created At
-             * Format: date-time
+             * Period
+             * @enum {string}
              */
-            created_at: string;
-            credits: components["schemas"]["KeyCreditsBody"] | null;
-            /** Expires At */
-            expires_at: string | null;
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /** Last Used At */
-            last_used_at: string | null;
+            period: "day" | "month" | "total";
+            /** Resets At */
+            resets_at: string | null;
+            /** Spent */
+            spent: string;
+        };
+        /**
+         * KeyChange
+         * @description Fields that are left out stay; null and an empty list take a bound away.
+         */
+        KeyChange: {
+            budget?: components["schemas"]["BudgetRequest"] | null;
+            /** Models */
+            models?: string[] | null;
             /** Name */
-            name: string;
-            /** Prefix */
-            prefix: string;
-            /** Revoked At */
-            revoked_at: string | null;
-            /** Scopes */
-            scopes: string[];
+            name?: string | null;
+            /** Networks */
+            networks?: string[] | null;
+            /** Parallel Requests */
+            parallel_requests?: number | null;
+            /** Requests Per Minute */
+            requests_per_minute?: number | null;
+            /** Tokens Per Minute */
+            tokens_per_minute?: number | null;
         };
         /** KeyCreditsBody */
         KeyCreditsBody: {
@@ -2256,24 +3365,52 @@ export interface components {
             /** Balance */
             balance: string;
         };
-        /** KeyRequest */
+        /**
+         * KeyRequest
+         * @description `models`: names or aliases of the only models it may use. `networks`: the only places it may be used
+         *     from, as CIDR. Nothing there bounds nothing.
+         */
         KeyRequest: {
+            budget?: components["schemas"]["BudgetRequest"] | null;
             /** Credits */
             credits?: string | null;
             /** Expires At */
             expires_at?: string | null;
+            /**
+             * Models
+             * @default []
+             */
+            models: string[];
             /** Name */
             name: string;
+            /**
+             * Networks
+             * @default []
+             */
+            networks: string[];
+            /** Parallel Requests */
+            parallel_requests?: number | null;
+            /** Requests Per Minute */
+            requests_per_minute?: number | null;
             /**
              * Scopes
              * @default []
              */
             scopes: string[];
+            /** Tokens Per Minute */
+            tokens_per_minute?: number | null;
+        };
+        /** KeySetBody */
+        KeySetBody: {
+            /** Keys */
+            keys: {
+                [key: string]: unknown;
+            }[];
         };
         /** KeysBody */
         KeysBody: {
             /** Items */
-            items: components["schemas"]["KeyBody"][];
+            items: components["schemas"]["aihub__services__identity__routes__key_bodies__KeyBody"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -2352,17 +3489,17 @@ export interface components {
             /** To */
             to: string;
         };
-        /** LinkBody */
-        LinkBody: {
-            /** Token */
-            token: string;
-            /** Url */
-            url: string;
-        };
         /** LinkToken */
         LinkToken: {
             /** Token */
             token: string;
+        };
+        /** LinksBody */
+        LinksBody: {
+            /** Items */
+            items: components["schemas"]["aihub__services__identity__routes__federation__LinkBody"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
         };
         /**
          * MessageBody
@@ -2446,8 +3583,51 @@ export interface components {
              * @example 12.5
              */
             request_price?: string;
+            /** Restricted */
+            restricted?: boolean;
             /** Upstream Name */
             upstream_name?: string;
+        };
+        /**
+         * ModelGrantBody
+         * @description A person or a role that may use (`models:use`) or share (`models:share`) the model.
+         *
+         *     `expired`: it has ended; it is listed for a while, and allows nothing.
+         */
+        ModelGrantBody: {
+            /** Email */
+            email: string | null;
+            /** Expired */
+            expired: boolean;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Granted At
+             * Format: date-time
+             */
+            granted_at: string;
+            /** Granted By */
+            granted_by: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string | null;
+            /** Permission */
+            permission: string;
+            /** Reason */
+            reason: string;
+            /** Role */
+            role: string | null;
+            /** User Id */
+            user_id: string | null;
+        };
+        /** ModelGrantsBody */
+        ModelGrantsBody: {
+            /** Items */
+            items: components["schemas"]["ModelGrantBody"][];
         };
         /** ModelsBody */
         ModelsBody: {
@@ -2473,6 +3653,7 @@ export interface components {
          * @description A key with its text, which is shown this once.
          */
         NewKeyBody: {
+            budget: components["schemas"]["KeyBudgetBody"] | null;
             /**
              * Created At
              * Format: date-time
@@ -2490,14 +3671,30 @@ export interface components {
             key: string;
             /** Last Used At */
             last_used_at: string | null;
+            /** Models */
+            models: string[];
             /** Name */
             name: string;
+            /** Networks */
+            networks: string[];
+            /** Parallel Requests */
+            parallel_requests: number | null;
             /** Prefix */
             prefix: string;
+            /** Previous Prefix */
+            previous_prefix: string | null;
+            /** Previous Until */
+            previous_until: string | null;
+            /** Requests Per Minute */
+            requests_per_minute: number | null;
             /** Revoked At */
             revoked_at: string | null;
+            /** Rotated At */
+            rotated_at: string | null;
             /** Scopes */
             scopes: string[];
+            /** Tokens Per Minute */
+            tokens_per_minute: number | null;
         };
         /**
          * NewMessage
@@ -2554,8 +3751,36 @@ export interface components {
             provider_id: string;
             /** Request Price */
             request_price?: string | null;
+            /**
+             * Restricted
+             * @default false
+             */
+            restricted: boolean;
             /** Upstream Name */
             upstream_name: string;
+        };
+        /**
+         * NewModelGrant
+         * @description Either the `email` of a person or a `role`.
+         */
+        NewModelGrant: {
+            /** Email */
+            email?: string | null;
+            /** Expires At */
+            expires_at?: string | null;
+            /**
+             * Permission
+             * @default models:use
+             * @enum {string}
+             */
+            permission: "models:use" | "models:share";
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Role */
+            role?: string | null;
         };
         /** NewPasskeyRequest */
         NewPasskeyRequest: {
@@ -2591,6 +3816,38 @@ export interface components {
             name: string;
         };
         /**
+         * NewRole
+         * @description `name` is for programs and the command line, `title` for people.
+         */
+        NewRole: {
+            /** Name */
+            name: string;
+            /** Parent Id */
+            parent_id?: string | null;
+            /**
+             * Permissions
+             * @default []
+             */
+            permissions: string[];
+            /** Title */
+            title: string;
+        };
+        /** NewRoleGrant */
+        NewRoleGrant: {
+            /** Expires At */
+            expires_at?: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Role Id
+             * Format: uuid
+             */
+            role_id: string;
+        };
+        /**
          * Nothing
          * @description An empty body.
          */
@@ -2606,6 +3863,43 @@ export interface components {
                 param: string | null;
                 type: string;
             };
+        };
+        /**
+         * OrderedDeletion
+         * @description `user_id` is null once the account is erased.
+         */
+        OrderedDeletion: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "waiting" | "erasing" | "done" | "cancelled";
+            /** User Id */
+            user_id: string | null;
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "self" | "administrator" | "operator";
         };
         /**
          * OutboxBody
@@ -2674,6 +3968,30 @@ export interface components {
             /** New Password */
             new_password: string;
         };
+        /** PermissionBody */
+        PermissionBody: {
+            /** Aliases */
+            aliases: string[];
+            /** Module */
+            module: string;
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+        };
+        /** PermissionsBody */
+        PermissionsBody: {
+            /** Items */
+            items: components["schemas"]["PermissionBody"][];
+        };
+        /** PrivacyBody */
+        PrivacyBody: {
+            deletion: components["schemas"]["DeletionBody"] | null;
+            /** Exports */
+            exports: components["schemas"]["ExportBody"][];
+            /** Holdings */
+            holdings: components["schemas"]["HoldingBody"][];
+        };
         /** ProbeBody */
         ProbeBody: {
             /** Critical */
@@ -2703,6 +4021,18 @@ export interface components {
             status: number;
             title: string;
             type: string;
+        };
+        /**
+         * ProblemBody
+         * @description Why a sign-in with a provider failed, in words.
+         */
+        ProblemBody: {
+            /** Code */
+            code: string;
+            /** Remedy */
+            remedy: string;
+            /** Title */
+            title: string;
         };
         /** ProfileChange */
         ProfileChange: {
@@ -2807,12 +4137,44 @@ export interface components {
             userAgent?: string | null;
         };
         /**
+         * ReasonBody
+         * @description `speaks`: for it, against it, or neither (null).
+         */
+        ReasonBody: {
+            /** Expires At */
+            expires_at: string | null;
+            /** Granted At */
+            granted_at: string | null;
+            /** Granted By */
+            granted_by: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "inactive" | "second_factor" | "role" | "resource" | "role_expired" | "resource_expired" | "elsewhere" | "roles_with_it" | "key" | "unknown" | "nothing";
+            /** Names */
+            names: string[];
+            /** Note */
+            note: string;
+            /** Path */
+            path: string[];
+            /** Role */
+            role: string | null;
+            /** Speaks */
+            speaks: boolean | null;
+        };
+        /**
          * RecoveryCodesBody
          * @description Shown this once.
          */
         RecoveryCodesBody: {
             /** Recovery Codes */
             recovery_codes: string[];
+        };
+        /** RefreshRequest */
+        RefreshRequest: {
+            /** Refresh Token */
+            refresh_token: string;
         };
         /** ResetCompletion */
         ResetCompletion: {
@@ -2828,17 +4190,106 @@ export interface components {
         };
         /** RoleBody */
         RoleBody: {
+            /** Built In */
+            built_in: boolean;
+            /** Defaults */
+            defaults: string[];
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
             /** Name */
             name: string;
+            /** Own */
+            own: string[];
+            /** Parent */
+            parent: string | null;
+            /** People */
+            people: number;
             /** Permissions */
             permissions: string[];
             /** Title */
             title: string;
         };
+        /**
+         * RoleChange
+         * @description What is left out stays; a `parent_id` of null ends inheriting.
+         */
+        RoleChange: {
+            /** Name */
+            name?: string;
+            /** Parent Id */
+            parent_id?: string | null;
+            /** Permissions */
+            permissions?: string[];
+            /** Title */
+            title?: string;
+        };
+        /**
+         * RoleGrantBody
+         * @description `expired`: it has ended; it is listed for a while, and allows nothing.
+         */
+        RoleGrantBody: {
+            /** Email */
+            email: string;
+            /** Expired */
+            expired: boolean;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Granted At
+             * Format: date-time
+             */
+            granted_at: string;
+            /** Granted By */
+            granted_by: string | null;
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+            /** Role */
+            role: string;
+            /**
+             * Role Id
+             * Format: uuid
+             */
+            role_id: string;
+            /** Title */
+            title: string;
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+        };
+        /** RoleGrantsBody */
+        RoleGrantsBody: {
+            /** Items */
+            items: components["schemas"]["RoleGrantBody"][];
+        };
+        /** RolePeopleBody */
+        RolePeopleBody: {
+            /** Items */
+            items: components["schemas"]["RoleGrantBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /** RolesBody */
         RolesBody: {
             /** Items */
             items: components["schemas"]["RoleBody"][];
+        };
+        /**
+         * Rotation
+         * @description For so many days the secret that the key has now works beside the new one.
+         */
+        Rotation: {
+            /**
+             * Overlap Days
+             * @default 1
+             */
+            overlap_days: number;
         };
         /** RunBody */
         RunBody: {
@@ -2938,6 +4389,8 @@ export interface components {
         SharedBody: {
             /** Messages */
             messages: components["schemas"]["MessageBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
             /**
              * Shared At
              * Format: date-time
@@ -2945,6 +4398,138 @@ export interface components {
             shared_at: string;
             /** Title */
             title: string;
+        };
+        /** SignInDeparture */
+        SignInDeparture: {
+            /**
+             * Next
+             * @default /
+             */
+            next: string;
+            /** Provider */
+            provider: string;
+        };
+        /**
+         * SignInProviderBody
+         * @description A provider. `redirect_path` is what the provider has to know of this hub, after its address.
+         */
+        SignInProviderBody: {
+            /** Allow Private */
+            allow_private: boolean;
+            /** Client Id */
+            client_id: string;
+            /** Create Accounts */
+            create_accounts: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Domains */
+            domains: string[];
+            /** Enabled */
+            enabled: boolean;
+            /** Group Claim */
+            group_claim: string | null;
+            /** Groups */
+            groups: components["schemas"]["GroupBody"][];
+            /** Handle */
+            handle: string;
+            /** Has Secret */
+            has_secret: boolean;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Issuer */
+            issuer: string;
+            /** Linked */
+            linked: number;
+            /** Name */
+            name: string;
+            /** Redirect Path */
+            redirect_path: string;
+            /** Scopes */
+            scopes: string[];
+            /** Trust Addresses */
+            trust_addresses: boolean;
+        };
+        /**
+         * SignInProviderChange
+         * @description What is left out stays as it is. An empty `client_secret` or `group_claim` takes it away.
+         */
+        SignInProviderChange: {
+            /** Allow Private */
+            allow_private?: boolean | null;
+            /** Client Id */
+            client_id?: string | null;
+            /** Client Secret */
+            client_secret?: string | null;
+            /** Create Accounts */
+            create_accounts?: boolean | null;
+            /** Domains */
+            domains?: string[] | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Group Claim */
+            group_claim?: string | null;
+            /** Groups */
+            groups?: components["schemas"]["GroupBody"][] | null;
+            /** Name */
+            name?: string | null;
+            /** Scopes */
+            scopes?: string[] | null;
+            /** Trust Addresses */
+            trust_addresses?: boolean | null;
+        };
+        /**
+         * SignInProviderFacts
+         * @description What a provider publishes at this moment.
+         */
+        SignInProviderFacts: {
+            /** Algorithms */
+            algorithms: string[];
+            /** Authorization Endpoint */
+            authorization_endpoint: string;
+            /** Keys */
+            keys: number;
+        };
+        /** SignInProviderRequest */
+        SignInProviderRequest: {
+            /** Allow Private */
+            allow_private?: boolean | null;
+            /** Client Id */
+            client_id: string;
+            /** Client Secret */
+            client_secret?: string | null;
+            /** Create Accounts */
+            create_accounts?: boolean | null;
+            /** Domains */
+            domains?: string[] | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Group Claim */
+            group_claim?: string | null;
+            /** Groups */
+            groups?: components["schemas"]["GroupBody"][] | null;
+            /** Handle */
+            handle: string;
+            /** Issuer */
+            issuer: string;
+            /** Name */
+            name?: string | null;
+            /** Scopes */
+            scopes?: string[] | null;
+            /** Trust Addresses */
+            trust_addresses?: boolean | null;
+        };
+        /** SignInProvidersBody */
+        SignInProvidersBody: {
+            /** Items */
+            items: components["schemas"]["SignInProviderBody"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
         };
         /** SignInRequest */
         SignInRequest: {
@@ -3009,6 +4594,53 @@ export interface components {
             /** Remedy */
             remedy: string;
         };
+        /**
+         * TokensBody
+         * @description `expires_in` counts seconds. `scope` is empty for all that its owner may do.
+         */
+        TokensBody: {
+            /** Access Token */
+            access_token: string;
+            /** Expires In */
+            expires_in: number;
+            /**
+             * Refresh Expires At
+             * Format: date-time
+             */
+            refresh_expires_at: string;
+            /** Refresh Token */
+            refresh_token: string;
+            /** Scope */
+            scope: string;
+            /**
+             * Token Type
+             * @default Bearer
+             * @constant
+             */
+            token_type: "Bearer";
+        };
+        /**
+         * TokensRequest
+         * @description `client` is how the program appears among one's devices. Without `scopes`: all that you may do.
+         */
+        TokensRequest: {
+            /**
+             * Client
+             * @default Program
+             */
+            client: string;
+            /** Code */
+            code?: string | null;
+            /** Email */
+            email: string;
+            /** Password */
+            password: string;
+            /**
+             * Scopes
+             * @default []
+             */
+            scopes: string[];
+        };
         /** UserBody */
         UserBody: {
             /** Active */
@@ -3027,6 +4659,8 @@ export interface components {
             id: string;
             /** Last Sign In At */
             last_sign_in_at: string | null;
+            /** Leaving At */
+            leaving_at: string | null;
             /** Name */
             name: string;
             /** Roles */
@@ -3065,12 +4699,44 @@ export interface components {
             /** Next Cursor */
             next_cursor: string | null;
         };
+        /**
+         * VerdictBody
+         * @description `problem` says what is wrong when it is not genuine.
+         */
+        VerdictBody: {
+            /** Genuine */
+            genuine: boolean;
+            /** Problem */
+            problem: string | null;
+        };
+        /**
+         * WaitingBody
+         * @description What has to be done in this browser before a sign-in with a provider goes on.
+         */
+        WaitingBody: {
+            /** Email */
+            email: string | null;
+            /** Provider */
+            provider: string;
+            /**
+             * Step
+             * @enum {string}
+             */
+            step: "link" | "code";
+        };
         /** DetailBody */
         aihub__agents__shapes__DetailBody: {
             active_run: components["schemas"]["RunBody"] | null;
             conversation: components["schemas"]["ConversationBody"];
             /** Messages */
             messages: components["schemas"]["MessageBody"][];
+        };
+        /** LinkBody */
+        aihub__agents__shapes__LinkBody: {
+            /** Token */
+            token: string;
+            /** Url */
+            url: string;
         };
         /**
          * UsageBody
@@ -3086,6 +4752,101 @@ export interface components {
             input_tokens: number;
             /** Output Tokens */
             output_tokens: number;
+        };
+        /** EntriesBody */
+        aihub__app__audit_routes__EntriesBody: {
+            /** Items */
+            items: components["schemas"]["aihub__app__audit_routes__EntryBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * EntryBody
+         * @description `actor` is null once that person was erased. `changes` is `{field: [before, after]}`.
+         */
+        aihub__app__audit_routes__EntryBody: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string | null;
+            /** Actor Id */
+            actor_id: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Changes */
+            changes: {
+                [key: string]: unknown[];
+            } | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Ip */
+            ip: string | null;
+            /** Key Id */
+            key_id: string | null;
+            /** Request Id */
+            request_id: string | null;
+            /** Seq */
+            seq: number;
+            /** Session Id */
+            session_id: string | null;
+            /** Subject Id */
+            subject_id: string | null;
+            /** Target Id */
+            target_id: string;
+            /** Target Kind */
+            target_kind: string;
+            /** User Agent */
+            user_agent: string | null;
+        };
+        /** EntriesBody */
+        aihub__services__credits__routes__EntriesBody: {
+            /** Items */
+            items: components["schemas"]["aihub__services__credits__routes__EntryBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** EntryBody */
+        aihub__services__credits__routes__EntryBody: {
+            /**
+             * Amount
+             * @example 99.998400
+             */
+            amount: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Balance After
+             * @example 99.998400
+             */
+            balance_after: string;
+            /** Id */
+            id: string;
+            /** Input Tokens */
+            input_tokens: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "grant" | "adjustment" | "charge" | "refund";
+            /** Model */
+            model: string | null;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Reason */
+            reason: string;
         };
         /** ModelBody */
         aihub__services__credits__routes__ModelBody: {
@@ -3162,6 +4923,8 @@ export interface components {
              * @example 99.998400
              */
             request_price: string;
+            /** Restricted */
+            restricted: boolean;
             /**
              * State
              * @enum {string}
@@ -3169,6 +4932,76 @@ export interface components {
             state: "ready" | "loading" | "downloading" | "failed" | "stopped" | "unknown";
             /** Upstream Name */
             upstream_name: string;
+        };
+        /**
+         * LinkBody
+         * @description An account at a provider that signs in to one's own.
+         */
+        aihub__services__identity__routes__federation__LinkBody: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string | null;
+            /** Handle */
+            handle: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Provider */
+            provider: string;
+        };
+        /**
+         * KeyBody
+         * @description A key without its secret. Empty lists and nulls bound nothing.
+         */
+        aihub__services__identity__routes__key_bodies__KeyBody: {
+            budget: components["schemas"]["KeyBudgetBody"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            credits: components["schemas"]["KeyCreditsBody"] | null;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Models */
+            models: string[];
+            /** Name */
+            name: string;
+            /** Networks */
+            networks: string[];
+            /** Parallel Requests */
+            parallel_requests: number | null;
+            /** Prefix */
+            prefix: string;
+            /** Previous Prefix */
+            previous_prefix: string | null;
+            /** Previous Until */
+            previous_until: string | null;
+            /** Requests Per Minute */
+            requests_per_minute: number | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Rotated At */
+            rotated_at: string | null;
+            /** Scopes */
+            scopes: string[];
+            /** Tokens Per Minute */
+            tokens_per_minute: number | null;
         };
         /** DetailBody */
         aihub__services__monitoring__routes__DetailBody: {
@@ -3188,6 +5021,20 @@ export interface components {
             /** Version */
             version: string;
         };
+        /**
+         * KeyBody
+         * @description An Ed25519 key: 32 bytes as base64url. The signed bytes are the certificate without `public_key` and
+         *     `signature`, as JSON without spaces and with sorted keys.
+         */
+        aihub__services__privacy__routes__KeyBody: {
+            /**
+             * Algorithm
+             * @constant
+             */
+            algorithm: "Ed25519";
+            /** Public Key */
+            public_key: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -3197,6 +5044,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    read_signing_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeySetBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     query_agent: {
         parameters: {
             query?: never;
@@ -3322,9 +5198,15 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string | null;
-                action?: string | null;
-                actor?: string | null;
                 limit?: number;
+                actor?: string;
+                action?: string;
+                target_kind?: string;
+                target_id?: string;
+                ip?: string;
+                q?: string;
+                since?: string | null;
+                until?: string | null;
             };
             header?: never;
             path?: never;
@@ -3338,7 +5220,169 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuditPage"];
+                    "application/json": components["schemas"]["aihub__app__audit_routes__EntriesBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit_actions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_audit_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["aihub__app__audit_routes__EntryBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_certificate_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["aihub__services__privacy__routes__KeyBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateToken"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateBody"];
+                };
+            };
+            /** @description There is none, or no longer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictBody"];
                 };
             };
             /** @description Refused or failed */
@@ -3706,7 +5750,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LinkBody"];
+                    "application/json": components["schemas"]["aihub__agents__shapes__LinkBody"];
                 };
             };
             /** @description Refused or failed */
@@ -3796,7 +5840,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["EntriesBody"];
+                    "application/json": components["schemas"]["aihub__services__credits__routes__EntriesBody"];
                 };
             };
             /** @description Refused or failed */
@@ -3829,6 +5873,76 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["aihub__services__credits__routes__UsageBody"];
                 };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_deletions: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deletion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateBody"];
+                };
+            };
+            /** @description There is none, or no longer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed */
             default: {
@@ -3912,7 +6026,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ChoiceBody"];
+                "application/json": components["schemas"]["ChoiceBody-Input"];
             };
         };
         responses: {
@@ -4014,6 +6128,47 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_export_link: {
+        parameters: {
+            query: {
+                expires: number;
+                signature: string;
+            };
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description There is none, or no longer */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4379,6 +6534,196 @@ export interface operations {
             };
         };
     };
+    change_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["aihub__services__identity__routes__key_bodies__KeyBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKeyBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_links: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinksBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DepartureRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartureBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    link_waiting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoOnBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unlink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_me: {
         parameters: {
             query?: never;
@@ -4400,6 +6745,130 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AccountBody"];
                 };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_my_activity: {
+        parameters: {
+            query?: {
+                action?: string;
+                since?: string | null;
+                until?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivitiesBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_deletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionBody"] | null;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_deletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed */
             default: {
@@ -4445,6 +6914,138 @@ export interface operations {
             };
         };
     };
+    list_exports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_for_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is none, or no longer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description There is none, or no longer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_password: {
         parameters: {
             query?: never;
@@ -4464,6 +7065,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_privacy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyBody"];
+                };
             };
             /** @description Refused or failed */
             default: {
@@ -4593,6 +7223,102 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["aihub__services__gateway__routes__ModelBody"];
                 };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_model_grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelGrantsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    share_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewModelGrant"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelGrantBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unshare_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+                grant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed */
             default: {
@@ -4952,6 +7678,35 @@ export interface operations {
             };
         };
     };
+    list_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_providers: {
         parameters: {
             query?: {
@@ -5128,6 +7883,168 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RolesBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRole"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_role_people: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                role_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolePeopleBody"];
                 };
             };
             /** @description Refused or failed */
@@ -5474,6 +8391,195 @@ export interface operations {
             };
         };
     };
+    list_sign_in_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChoicesBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInDeparture"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartureBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    go_on_with_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeStep"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeStepBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_sign_in_problem: {
+        parameters: {
+            query: {
+                code: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_waiting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    come_back: {
+        parameters: {
+            query?: {
+                state?: string | null;
+                code?: string | null;
+                iss?: string | null;
+                error?: string | null;
+            };
+            header?: never;
+            path: {
+                handle: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sign_in_with_passkey: {
         parameters: {
             query?: never;
@@ -5555,6 +8661,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DepartureRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartureBody"];
+                };
             };
             /** @description Refused or failed */
             default: {
@@ -5776,7 +8915,9 @@ export interface operations {
     };
     read_shared: {
         parameters: {
-            query?: never;
+            query?: {
+                cursor?: string | null;
+            };
             header?: never;
             path: {
                 token: string;
@@ -5792,6 +8933,256 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SharedBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sign_in_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProvidersBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_sign_in_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInProviderRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProviderBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_sign_in_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sign_in_provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_sign_in_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sign_in_provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInProviderChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProviderBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_sign_in_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sign_in_provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProviderFacts"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokensRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensBody"];
                 };
             };
             /** @description Refused or failed */
@@ -5906,6 +9297,40 @@ export interface operations {
             };
         };
     };
+    explain_access: {
+        parameters: {
+            query: {
+                permission: string;
+                resource?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     adjust_credits: {
         parameters: {
             query?: never;
@@ -5929,8 +9354,217 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["EntryBody"];
+                    "application/json": components["schemas"]["aihub__services__credits__routes__EntryBody"];
                 };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_deletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderedDeletion"];
+                };
+            };
+            /** @description There is none, or no longer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_deletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportBody"];
+                };
+            };
+            /** @description There is none, or no longer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_user_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleGrantsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    give_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoleGrant"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleGrantBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                role_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed */
             default: {

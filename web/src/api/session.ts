@@ -11,6 +11,9 @@ export const sessionQuery = queryOptions({
     return session
   },
   staleTime: 5 * 60_000,
+  // What its person may do can change at any time, and the page shows no more than that.
+  refetchInterval: 15_000,
+  refetchOnWindowFocus: 'always',
 })
 
 /** Someone signed in: nothing that the last person saw stays. */

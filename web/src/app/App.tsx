@@ -2,7 +2,7 @@ import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { useState } from 'react'
 import { RouterProvider } from 'react-router/dom'
-import { Problem, setSignedOutHandler } from '@/api/client'
+import { Problem, setDeniedHandler, setSignedOutHandler } from '@/api/client'
 import type { Locale } from '@/api/types'
 import { LanguageProvider, type Messages } from '@/i18n'
 import { ToastProvider } from '@/ui/toasts'
@@ -23,6 +23,7 @@ function createQueryClient(): QueryClient {
     },
   })
   setSignedOutHandler(() => void client.resetQueries({ queryKey: ['session'] }))
+  setDeniedHandler(() => void client.invalidateQueries({ queryKey: ['session'] }))
   return client
 }
 

@@ -1,6 +1,6 @@
 import { useMantineColorScheme } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense, useEffect } from 'react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense, useEffect, useRef } from 'react'
 import { Navigate, Outlet, useLocation } from 'react-router'
 import { Problem } from '@/api/client'
 import { readSetup } from '@/api/identity'
@@ -10,6 +10,7 @@ import { useLanguage } from '@/i18n'
 import { EntryPage } from '@/ui/EntryPage'
 import { ErrorPanel } from '@/ui/ErrorPanel'
 import { SessionContext } from '@/ui/session'
+import { useToasts } from '@/ui/toasts'
 import { ShellSkeleton } from './shell/ShellSkeleton'
 
 const SecondFactorGate = lazy(async () => ({
@@ -18,6 +19,23 @@ const SecondFactorGate = lazy(async () => ({
 
 function isSignedOut(error: unknown): boolean {
   return error instanceof Problem && error.status === 401
+}
+
+/** When what somebody may do changes while their page is open, what the page shows is read again. */
+function useFollowPermissions(permissions: string[] | undefined): void {
+  const client = useQueryClient()
+  const { t } = useLanguage()
+  const toasts = useToasts()
+  const now = permissions?.join(' ')
+  const before = useRef(now)
+  useEffect(() => {
+    if (before.current !== undefined && now !== undefined && before.current !== now) {
+      toasts.say(t.access.changedForYou)
+      void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
+    }
+    before.current = now
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [now])
 }
 
 /** Everything below needs a session; without one the way leads to setup or sign-in, and back again afterwards. */
@@ -46,6 +64,8 @@ export function SignedIn() {
     if (theme !== undefined) setColorScheme(theme === 'system' ? 'auto' : theme)
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [theme])
+
+  useFollowPermissions(session.data?.user.permissions)
 
   if (signedOut) {
     if (setup.isPending) return <ShellSkeleton />

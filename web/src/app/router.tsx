@@ -103,6 +103,17 @@ export function createRouter() {
                       ],
                     },
                     {
+                      element: <Restricted permission="roles:read" />,
+                      children: [
+                        {
+                          path: 'admin/roles',
+                          lazy: async () => ({
+                            Component: (await import('@/features/access/RolesPage')).RolesPage,
+                          }),
+                        },
+                      ],
+                    },
+                    {
                       element: <Restricted permission="users:create" />,
                       children: [
                         {

@@ -7,6 +7,7 @@ import { operationsEn } from './operations.en'
 import { ggufEn } from './gguf.en'
 import { mailEn } from './mail.en'
 import { securityEn } from './security.en'
+import { accessEn } from './access.en'
 import type { Said } from './problems.fr'
 
 export const en = {
@@ -19,6 +20,7 @@ export const en = {
   ...ggufEn,
   ...mailEn,
   ...securityEn,
+  ...accessEn,
   /** The hub's errors by code, where a language has its own words for them. English is what the hub speaks. */
   problems: {} as Record<string, Said>,
   product: 'Smart AI Hub',

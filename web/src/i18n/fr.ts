@@ -8,6 +8,7 @@ import { ggufFr } from './gguf.fr'
 import type { Messages } from './en'
 import { mailFr } from './mail.fr'
 import { securityFr } from './security.fr'
+import { accessFr } from './access.fr'
 import { problems } from './problems.fr'
 
 export const fr: Messages = {
@@ -20,6 +21,7 @@ export const fr: Messages = {
   ...ggufFr,
   ...mailFr,
   ...securityFr,
+  ...accessFr,
   problems,
   product: 'Smart AI Hub',
   common: {

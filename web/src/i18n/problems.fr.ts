@@ -199,6 +199,26 @@ export const problems: Record<string, Said> = {
     title: 'Il n’y a rien ici',
     remedy: 'Vérifiez l’adresse ; la chose a pu être supprimée ou appartenir à quelqu’un d’autre.',
   },
+  'roles.built_in': {
+    title: 'Un rôle intégré reste ce qu’il est',
+    remedy: 'Créez un rôle à vous qui en hérite ; vous pouvez seulement restreindre un rôle intégré.',
+  },
+  'roles.name_taken': {
+    title: 'Un rôle porte déjà ce nom',
+    remedy: 'Choisissez un autre nom.',
+  },
+  'roles.in_use': {
+    title: 'Ce rôle est utilisé',
+    remedy: 'Retirez-le à toutes les personnes qui l’ont, aux invitations et aux rôles qui en héritent, puis supprimez-le.',
+  },
+  'roles.cycle': {
+    title: 'Un rôle ne peut pas hériter de lui-même',
+    remedy: 'Choisissez un rôle qui n’hérite pas de celui-ci.',
+  },
+  'roles.own': {
+    title: 'Personne ne change ses propres rôles',
+    remedy: 'Demandez à un autre administrateur de le faire.',
+  },
   'roles.beyond_own': {
     title: 'Vous ne pouvez ni donner ni retirer ce que vous ne pouvez pas faire',
     remedy: 'Demandez à quelqu’un qui en a le droit.',

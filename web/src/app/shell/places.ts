@@ -11,6 +11,7 @@ import {
   IconStack2,
   IconUser,
   IconUsers,
+  IconUsersGroup,
   type Icon,
 } from '@tabler/icons-react'
 import type { Messages } from '@/i18n'
@@ -52,6 +53,7 @@ export const placeGroups: PlaceGroup[] = [
     headed: true,
     places: [
       { path: '/admin/users', permission: 'users:read', icon: IconUsers, name: (t) => t.nav.users },
+      { path: '/admin/roles', permission: 'roles:read', icon: IconUsersGroup, name: (t) => t.access.title },
       { path: '/admin/invitations', permission: 'users:create', icon: IconMailPlus, name: (t) => t.invitations.title },
       { path: '/admin/models', permission: 'providers:read', icon: IconBoxModel2, name: (t) => t.nav.models },
       { path: '/admin/jobs', permission: 'jobs:read', icon: IconStack2, name: (t) => t.nav.jobs },

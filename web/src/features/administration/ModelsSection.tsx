@@ -1,10 +1,11 @@
 import { Menu, Text } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { IconBoxModel2, IconPencil, IconPower, IconTrash } from '@tabler/icons-react'
+import { IconBoxModel2, IconLock, IconPencil, IconPower, IconTrash } from '@tabler/icons-react'
 import { useState } from 'react'
 import { changeModel, deleteModel } from '@/api/gateway'
 import { modelsQuery } from '@/api/queries'
 import type { Model, ModelState } from '@/api/types'
+import { ModelAccessDialog } from '@/features/access/ModelAccessDialog'
 import { useLanguage } from '@/i18n'
 import { ConfirmByTyping } from '@/ui/ConfirmByTyping'
 import { DataTable, type Column } from '@/ui/DataTable'
@@ -32,7 +33,7 @@ export function ModelsSection() {
   const may = useMay()
   const client = useQueryClient()
   const toasts = useToasts()
-  const [dialog, setDialog] = useState<{ kind: 'edit' | 'delete'; model: Model } | null>(null)
+  const [dialog, setDialog] = useState<{ kind: 'edit' | 'delete' | 'access'; model: Model } | null>(null)
   const list = useQuery(modelsQuery)
   const refresh = () => client.invalidateQueries({ queryKey: ['models'] })
   const power = useMutation({
@@ -48,7 +49,8 @@ export function ModelsSection() {
       cell: (model) => (
         <>
           <Text size="sm" fw={500} className={classes.breakable}>
-            {model.name} {model.demonstration && <span className={classes.demo}>{t.chat.demonstration}</span>}
+            {model.name} {model.restricted && <span className={classes.demo}>{t.access.restricted}</span>}{' '}
+            {model.demonstration && <span className={classes.demo}>{t.chat.demonstration}</span>}
           </Text>
           <Text size="xs" c="dimmed">
             {[
@@ -98,6 +100,11 @@ export function ModelsSection() {
             <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'edit', model })}>
               {t.models.edit}
             </Menu.Item>
+            {may('models:share') && (
+              <Menu.Item leftSection={<IconLock size={16} />} onClick={() => setDialog({ kind: 'access', model })}>
+                {t.access.modelAccess}
+              </Menu.Item>
+            )}
             <Menu.Item leftSection={<IconPower size={16} />} onClick={() => power.mutate(model)}>
               {model.enabled ? t.models.disable : t.models.enable}
             </Menu.Item>
@@ -135,6 +142,7 @@ export function ModelsSection() {
         />
       )}
       {dialog?.kind === 'edit' && <ModelDialog model={dialog.model} onClose={() => setDialog(null)} />}
+      {dialog?.kind === 'access' && <ModelAccessDialog model={dialog.model} onClose={() => setDialog(null)} />}
       {dialog?.kind === 'delete' && (
         <DeleteModel
           model={dialog.model}

@@ -11,6 +11,7 @@ import {
   IconUserCheck,
   IconUserOff,
   IconUsers,
+  IconUsersGroup,
 } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useSearchParams } from 'react-router'
@@ -18,6 +19,7 @@ import { changeUser, listUsers } from '@/api/identity'
 import { pagesQuery } from '@/api/pages'
 import { forceSignOut } from '@/api/security'
 import type { User } from '@/api/types'
+import { UserAccessDialog } from '@/features/access/UserAccessDialog'
 import { useLanguage } from '@/i18n'
 import { DataTable, type Column } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
@@ -32,7 +34,7 @@ import { CreateUserDialog, EditUserDialog } from './UserDialogs'
 import { GrantDialog } from './GrantDialog'
 import { ResetSecondFactorDialog } from './ResetSecondFactorDialog'
 
-type Dialog = { kind: 'create' } | { kind: 'edit' | 'grant' | 'reset'; user: User }
+type Dialog = { kind: 'create' } | { kind: 'edit' | 'grant' | 'reset' | 'access'; user: User }
 
 export function UsersPage() {
   const { t, format } = useLanguage()
@@ -107,11 +109,19 @@ export function UsersPage() {
       quiet: true,
       numeric: true,
       cell: (user) =>
-        may('users:update') || may('credits:adjust') ? (
+        may('users:update') || may('credits:adjust') || may('roles:read') ? (
           <RowMenu label={`${t.common.actions}: ${user.name}`}>
             {may('users:update') && (
               <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'edit', user })}>
                 {t.users.edit}
+              </Menu.Item>
+            )}
+            {may('roles:read') && (
+              <Menu.Item
+                leftSection={<IconUsersGroup size={16} />}
+                onClick={() => setDialog({ kind: 'access', user })}
+              >
+                {t.access.ofUser}
               </Menu.Item>
             )}
             {may('credits:adjust') && (
@@ -182,6 +192,7 @@ export function UsersPage() {
       {dialog?.kind === 'create' && <CreateUserDialog onClose={() => setDialog(null)} />}
       {dialog?.kind === 'edit' && <EditUserDialog user={dialog.user} onClose={() => setDialog(null)} />}
       {dialog?.kind === 'reset' && <ResetSecondFactorDialog user={dialog.user} onClose={() => setDialog(null)} />}
+      {dialog?.kind === 'access' && <UserAccessDialog user={dialog.user} onClose={() => setDialog(null)} />}
       {dialog?.kind === 'grant' && <GrantDialog user={dialog.user} onClose={() => setDialog(null)} />}
     </Page>
   )
