@@ -50,11 +50,6 @@ class UserBody(BaseModel):
     """When the account will be erased, if its deletion was asked for."""
 
 
-class UsersBody(BaseModel):
-    items: list[UserBody]
-    next_cursor: str | None
-
-
 class SetupState(BaseModel):
     needed: bool
 
@@ -91,8 +86,11 @@ class UserRequest(BaseModel):
 
 
 class UserChange(BaseModel):
+    """`revoke_keys`: with a deactivation, also end the account's keys for good."""
+
     name: Name | None = None
     active: bool | None = None
+    revoke_keys: bool = False
     roles: RoleNames | None = None
 
 

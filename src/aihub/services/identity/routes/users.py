@@ -3,21 +3,21 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from aihub.kernel.auth import Actor, requires
 from aihub.kernel.db import system
 from aihub.kernel.runtime import Runtime
 from aihub.services.identity import service
-from aihub.services.identity.contracts import BeyondOwnPermissions, Line, Wallets
+from aihub.services.identity.contracts import BeyondOwnPermissions, Wallets
 from aihub.services.identity.domain import SIGNED_UP
 from aihub.services.identity.routes.bodies import (
     UserBody,
     UserChange,
     UserRequest,
-    UsersBody,
     user_body,
 )
+from aihub.services.identity.service.keys import revoke_all
 
 router = APIRouter(prefix="/api/v1", tags=["identity"])
 
@@ -25,21 +25,6 @@ router = APIRouter(prefix="/api/v1", tags=["identity"])
 def _runtime(request: Request) -> Runtime:
     runtime: Runtime = request.app.state.runtime
     return runtime
-
-
-@router.get("/users", dependencies=[requires("users:read")])
-async def list_users(
-    request: Request,
-    search: Annotated[Line, Query(max_length=200)] = "",
-    cursor: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> UsersBody:
-    """Users whose name or address contains `search`, the newest first."""
-    async with _runtime(request).database.work(system("list users")) as work:
-        users, following = await service.list_users(work, search=search, after=cursor, limit=limit)
-    return UsersBody(
-        items=[user_body(user) for user in users], next_cursor=str(following) if following else None
-    )
 
 
 @router.post("/users", status_code=201)
@@ -75,7 +60,8 @@ async def update_user(
     """Rename, deactivate or activate an account, or (with `roles:assign` and a fresh proof) change its
     roles.
 
-    A deactivated account is signed out and its keys stop working at once.
+    A deactivated account is signed out for good and its keys are refused at once; activated again, its keys
+    work as before, unless `revoke_keys` ended them too.
     """
     if body.roles is not None and not actor.may("roles:assign"):
         raise BeyondOwnPermissions("You lack roles:assign.")
@@ -85,4 +71,6 @@ async def update_user(
         user = await service.update_user(
             work, user_id, actor=actor, name=body.name, active=body.active, roles=body.roles
         )
+        if body.revoke_keys and not user.active:
+            await revoke_all(work, user_id, wallets=_runtime(request).get(Wallets), actor=actor)
     return user_body(user)

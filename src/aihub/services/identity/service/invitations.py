@@ -52,7 +52,9 @@ async def invite(
     await links.lock_invitations(work)
     if await queries.user_by_email(work, email) is not None:
         raise EmailTaken(errors=[FieldError("email", "is taken", "taken")])
-    return await _send(work, email, name, tuple(roles), locale, actor, post, clock, "user.invite")
+    return await send_invitation(
+        work, email, name, tuple(roles), locale, actor=actor, post=post, clock=clock, action="user.invite"
+    )
 
 
 async def resend_invitation(
@@ -68,8 +70,16 @@ async def resend_invitation(
     await links.lock_invitations(work)
     if await queries.user_by_email(work, before.email) is not None:
         raise EmailTaken()
-    return await _send(
-        work, before.email, before.name, before.roles, before.locale, actor, post, clock, "user.invite_again"
+    return await send_invitation(
+        work,
+        before.email,
+        before.name,
+        before.roles,
+        before.locale,
+        actor=actor,
+        post=post,
+        clock=clock,
+        action="user.invite_again",
     )
 
 
@@ -128,17 +138,19 @@ async def _inviter(work: Work, link: LinkRow) -> Actor:
     return Actor(access.user_id, access.email, access.roles, access.permissions)
 
 
-async def _send(
+async def send_invitation(
     work: Work,
     email: str,
     name: str,
     roles: tuple[str, ...],
     locale: str,
+    *,
     actor: Actor,
     post: Post,
     clock: Clock,
     action: str,
 ) -> Invitation:
+    """Write to this address; earlier invitations of it stop working. Who may be invited is decided before."""
     await links.close_invitations_to(work, email)
     inviter = await queries.user(work, actor.user_id)
     link_id, token, expires_at = await make_link(
