@@ -108,7 +108,7 @@ export function createRouter() {
                         {
                           path: 'admin/roles',
                           lazy: async () => ({
-                            Component: (await import('@/features/access/RolesPage')).RolesPage,
+                            Component: (await import('@/features/administration/access/RolesPage')).RolesPage,
                           }),
                         },
                       ],
@@ -169,12 +169,29 @@ export function createRouter() {
                       ],
                     },
                     {
+                      path: 'account/activity',
+                      lazy: async () => ({
+                        Component: (await import('@/features/audit/ActivityPage')).ActivityPage,
+                      }),
+                    },
+                    {
+                      element: <Restricted permission="security_events:read" />,
+                      children: [
+                        {
+                          path: 'admin/security-events',
+                          lazy: async () => ({
+                            Component: (await import('@/features/audit/SecurityEventsPage')).SecurityEventsPage,
+                          }),
+                        },
+                      ],
+                    },
+                    {
                       element: <Restricted permission="audit:read" />,
                       children: [
                         {
                           path: 'admin/audit',
                           lazy: async () => ({
-                            Component: (await import('@/features/administration/AuditPage')).AuditPage,
+                            Component: (await import('@/features/audit/AuditPage')).AuditPage,
                           }),
                         },
                       ],

@@ -84,7 +84,7 @@ export function SignInPage() {
   }
   return (
     <EntryPage title={t.signIn.title} {...(search.has('next') ? { lead: t.signIn.ended } : {})}>
-      <PasskeySignIn onEntered={enter} />
+      <PasskeySignIn busy={entering.isPending || entering.isSuccess} onEntered={enter} />
       <Divider label={t.entry.or} my="md" />
       <form
         onSubmit={(event) => {
@@ -97,7 +97,7 @@ export function SignInPage() {
             label={t.signIn.email}
             type="email"
             name="email"
-            autoComplete="username"
+            autoComplete="username webauthn"
             required
             autoFocus
             withAsterisk={false}
