@@ -12,8 +12,8 @@ from datetime import timedelta
 import psycopg
 import pyotp
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
-from tests.support.browser import chromium
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from tests.support.browser import Fingerprint, chromium
 from tests.support.hub import Hub, running_hub
 
 from aihub.kernel.postgres import EmbeddedPostgres
@@ -39,23 +39,6 @@ def browser() -> Iterator[Browser]:
 def _address(hub: Hub) -> str:
     """By name: browsers bind passkeys to names only."""
     return f"http://localhost:{hub.port}"
-
-
-def _with_device(context: BrowserContext) -> Page:
-    """A page whose browser has a fingerprint reader that always says yes."""
-    page = context.new_page()
-    devtools = context.new_cdp_session(page)
-    devtools.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    return page
 
 
 def _inside(page: Page) -> Locator:
@@ -89,7 +72,8 @@ def _age_proofs(hub: Hub) -> None:
 
 def test_from_the_first_passkey_to_the_last_session(hub: Hub, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    page = _with_device(context)
+    finger = Fingerprint(context)
+    page = finger.page
     security = f"{_address(hub)}/account/security"
 
     page.goto(f"{_address(hub)}/setup#token={hub.setup_token()}")
@@ -104,11 +88,20 @@ def test_from_the_first_passkey_to_the_last_session(hub: Hub, browser: Browser) 
     page.get_by_role("button", name="Add a passkey").click()
     dialog = page.get_by_role("dialog", name="Add a passkey")
     dialog.get_by_label("Name").fill("Laptop")
-    dialog.get_by_role("button", name="Add a passkey").click()
-    expect(page.get_by_role("table", name="Passkeys").get_by_text("Laptop")).to_be_visible()
+    with finger.touched():
+        dialog.get_by_role("button", name="Add a passkey").click()
+        expect(page.get_by_role("table", name="Passkeys").get_by_text("Laptop")).to_be_visible()
     _sign_out(page)
-    page.get_by_role("button", name="Sign in with a passkey").click()
-    expect(_inside(page)).to_be_visible()
+    with finger.touched():
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(_inside(page)).to_be_visible()
+
+    # Nor clicked: the browser lists passkeys at the field for the address, and takes the one that is touched.
+    _sign_out(page)
+    page.goto("about:blank")
+    with finger.touched():
+        page.goto(f"{_address(hub)}/sign-in?next=/account/profile")
+        expect(page.get_by_role("heading", name="Profile")).to_be_visible()
 
     # An authenticator app, from its picture to the recovery codes.
     page.goto(security)
@@ -151,8 +144,9 @@ def test_from_the_first_passkey_to_the_last_session(hub: Hub, browser: Browser) 
     proof.get_by_label("Your password").fill("not my password")
     proof.get_by_role("button", name="Go on").click()
     expect(proof.get_by_text("The current password is wrong")).to_be_visible()
-    proof.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_label("Key", exact=True)).to_have_value(re.compile("^ahk_"))
+    with finger.touched():
+        proof.get_by_role("button", name="Use a passkey").click()
+        expect(page.get_by_label("Key", exact=True)).to_have_value(re.compile("^ahk_"))
     page.goto(security)
     page.get_by_role("button", name="Remove the app").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
@@ -181,7 +175,8 @@ def test_from_the_first_passkey_to_the_last_session(hub: Hub, browser: Browser) 
 
 def test_a_role_that_needs_a_second_factor_adds_one_first(browser: Browser) -> None:
     with running_hub(AIHUB_EMBEDDED="false", AIHUB_SECOND_FACTOR_ROLES="super_admin") as strict:
-        page = _with_device(browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB"))
+        finger = Fingerprint(browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB"))
+        page = finger.page
         page.goto(f"{_address(strict)}/setup#token={strict.setup_token()}")
         page.get_by_label("E-mail").fill(EMAIL)
         page.get_by_label("Name").fill("Ada")
@@ -190,13 +185,38 @@ def test_a_role_that_needs_a_second_factor_adds_one_first(browser: Browser) -> N
         expect(page.get_by_role("heading", name="Add a second factor")).to_be_visible()
         page.goto(f"{_address(strict)}/account/profile")
         expect(page.get_by_role("heading", name="Add a second factor")).to_be_visible()
-        page.get_by_role("button", name="Add a passkey").click()
-        expect(page.get_by_role("heading", name="Profile")).to_be_visible()
+        with finger.touched():
+            page.get_by_role("button", name="Add a passkey").click()
+            expect(page.get_by_role("heading", name="Profile")).to_be_visible()
 
         # With the password alone the passkey has to be shown before anything else.
         page.context.clear_cookies()
         page.goto(f"{_address(strict)}/sign-in")
         _password(page)
         expect(page.get_by_role("heading", name="Show your second factor")).to_be_visible()
-        page.get_by_role("button", name="Use a passkey").click()
-        expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+        with finger.touched():
+            page.get_by_role("button", name="Use a passkey").click()
+            expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+
+
+def test_a_list_of_passkeys_is_renewed_before_the_hub_forgets_it(hub: Hub, browser: Browser) -> None:
+    page = browser.new_context(locale="en-GB").new_page()
+    page.clock.install()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    def times() -> int:
+        return sum(url.endswith("/session/passkey/options") for url in asked)
+
+    with page.expect_request("**/session/passkey/options"):
+        page.goto(f"{_address(hub)}/sign-in")
+    expect(page.get_by_label("E-mail")).to_have_attribute("autocomplete", "username webauthn")
+    page.wait_for_load_state("networkidle")
+    assert times() == 1
+    with page.expect_request("**/session/passkey/options"):
+        page.clock.fast_forward("04:30")
+    # Whoever goes on by password is asked for no passkey any more.
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password", exact=True).fill("not the password")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("is wrong")

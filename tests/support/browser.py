@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect
 
 # A machine with a dozen other tests on it takes longer than the five seconds that are the default.
 expect.set_options(timeout=20_000)
@@ -24,3 +26,35 @@ def chromium(playwright: Playwright) -> Browser:
     path = os.environ.get("AIHUB_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     assert path, "no Chromium was found: 'make test' installs it where it may"
     return playwright.chromium.launch(executable_path=path, args=_FLAGS)
+
+
+class Fingerprint:
+    """A reader in the browser of one new page, with the passkeys that it makes.
+
+    Nobody's finger is on it unless it is `touched`, which has to be so when the page asks.
+    """
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.page = context.new_page()
+        self._devtools = context.new_cdp_session(self.page)
+        self._devtools.send("WebAuthn.enable")
+        options = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": False,
+        }
+        added = self._devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        self._id = added["authenticatorId"]
+
+    @contextmanager
+    def touched(self) -> Iterator[None]:
+        self._touch(True)
+        yield
+        self._touch(False)
+
+    def _touch(self, on: bool) -> None:
+        whose = {"authenticatorId": self._id, "enabled": on}
+        self._devtools.send("WebAuthn.setAutomaticPresenceSimulation", whose)

@@ -32,18 +32,24 @@ export function wasCancelled(error: unknown): boolean {
   return error instanceof DOMException && (error.name === 'NotAllowedError' || error.name === 'AbortError')
 }
 
-async function answerTo(ask: Ask): Promise<PasskeyAnswer> {
+async function answerTo(ask: Ask, how: CredentialRequestOptions = {}): Promise<PasskeyAnswer> {
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(
     ask.options as unknown as PublicKeyCredentialRequestOptionsJSON,
   )
-  const credential = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential
+  const credential = (await navigator.credentials.get({ ...how, publicKey })) as PublicKeyCredential
   return { challenge_id: ask.challenge_id, credential: credential.toJSON() }
 }
 
-export async function signInWithPasskey(): Promise<Session> {
+export async function signInWithPasskey(how: CredentialRequestOptions = {}): Promise<Session> {
   const ask = await fetchJson<Ask>('/api/v1/session/passkey/options', { method: 'POST', expectsUnauthorized: true })
-  const body = await answerTo(ask)
+  const body = await answerTo(ask, how)
   return fetchJson<Session>('/api/v1/session/passkey', { method: 'POST', body, expectsUnauthorized: true })
+}
+
+/** Whether the browser can list passkeys where one types one's address. */
+export async function mayListPasskeys(): Promise<boolean> {
+  if (passkeyObstacle() !== null || !('isConditionalMediationAvailable' in PublicKeyCredential)) return false
+  return PublicKeyCredential.isConditionalMediationAvailable()
 }
 
 export async function addPasskey(name: string): Promise<Passkey> {
