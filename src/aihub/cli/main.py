@@ -28,6 +28,7 @@ _VERBS = (
     ("ask", "aihub.cli.ask:ask", "Ask a question; the answer streams to the terminal."),
     ("session", "aihub.cli.session:app", "Sign everybody out."),
     ("audit", "aihub.cli.audit:app", "Verify, read and export the audit trail."),
+    ("privacy", "aihub.cli.privacy:app", "Check certificates of deletion."),
     ("secrets", "aihub.cli.secrets:app", "Generate and rotate keys at rest."),
 )
 for _name, _path, _help in _VERBS:

@@ -2,11 +2,13 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from aihub.cli.desk import Desk, done, run, secret_from_stdin, show
+from aihub.kernel.errors import InvalidRequest
 from aihub.services.identity import service as identity
 from aihub.services.identity.contracts import User
 
@@ -106,3 +108,84 @@ def change(
 
     user = run(main)
     show([_row(user)], as_json=as_json, empty="")
+
+
+@app.command
+def export(
+    email: str,
+    *,
+    to: Annotated[Path, Parameter(help="The file to write; it must not be there yet.")],
+    as_json: Json = False,
+) -> None:
+    """Write everything the hub holds about somebody to a zip file that only you can read."""
+    from aihub.cli.privacy import with_privacy
+    from aihub.services.privacy import service as privacy
+
+    target = to.resolve()
+    if target.exists():
+        raise InvalidRequest(f"{target} is there already.", remedy="Name a file that does not exist yet.")
+
+    async def main(desk: Desk) -> int:
+        with_privacy(desk.runtime)
+        async with desk.work("find somebody") as work:
+            user = await desk.user(work, email)
+        return await privacy.export_to(desk.runtime, user, target)
+
+    rows = run(main)
+    facts: dict[str, object] = {"email": email, "file": str(target), "rows": rows}
+    done(f"{rows} rows about {email} are in {target}.", facts, as_json=as_json)
+
+
+@app.command
+def delete(
+    email: str,
+    *,
+    reason: Annotated[str, Parameter(help="It is told to the person and stands in the audit trail.")],
+    immediately: Annotated[
+        bool, Parameter(negative="", help="Leave no seven days to keep the account after all.")
+    ] = False,
+    confirm: Annotated[str, Parameter(help="The address again, with --immediately.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Have an account and everything in it erased: in seven days, or immediately."""
+    from aihub.cli.privacy import with_privacy
+    from aihub.services.privacy import service as privacy
+
+    async def main(desk: Desk) -> dict[str, object]:
+        with_privacy(desk.runtime)
+        async with desk.work("delete somebody") as work:
+            user = await desk.user(work, email)
+            made = await privacy.order_from_desk(
+                work, desk.runtime, user, reason=reason, immediately=immediately, confirmation=confirm
+            )
+        facts: dict[str, object] = {"deletion": str(made.id), "due_at": made.due_at.isoformat()}
+        if immediately:
+            await privacy.carry_out(desk.runtime, made.id)
+            async with desk.work("read a certificate") as work:
+                facts["certificate"] = dict(await privacy.certificate_of(work, made.id))
+        return facts
+
+    facts = run(main)
+    if immediately:
+        done(f"{email} is erased; certificate {facts['deletion']}.", facts, as_json=as_json)
+    else:
+        sentence = (
+            f"{email} will be erased at {facts['due_at']}; until then 'aihub user keep' keeps the account."
+        )
+        done(sentence, facts, as_json=as_json)
+
+
+@app.command
+def keep(email: str, *, as_json: Json = False) -> None:
+    """Keep an account whose deletion was asked for."""
+    from aihub.cli.privacy import with_privacy
+    from aihub.services.privacy import service as privacy
+
+    async def main(desk: Desk) -> None:
+        with_privacy(desk.runtime)
+        async with desk.work("keep somebody") as work:
+            user = await desk.user(work, email)
+            await privacy.cancel_deletion(work, desk.runtime, user.id, actor=None)
+
+    run(main)
+    done(f"{email} stays.", {"email": email, "kept": True}, as_json=as_json)

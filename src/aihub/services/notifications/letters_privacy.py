@@ -30,8 +30,10 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             "Your account will be deleted on {until}",
             (
                 "Hello,",
-                "you asked for your account at {hub} to be deleted. Your keys and your other sessions have "
-                "ended. On {until} everything you keep here is erased for good.",
+                (
+                    "you asked for your account at {hub} to be deleted. Your keys and your other sessions have "
+                    "ended. On {until} everything you keep here is erased for good."
+                ),
                 "To keep your account, sign in before then and choose Keep my account.",
             ),
             "Keep my account",
@@ -41,8 +43,10 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             "Votre compte sera supprimé le {until}",
             (
                 "Bonjour,",
-                "vous avez demandé la suppression de votre compte sur {hub}. Vos clés et vos autres sessions "
-                "ont pris fin. Le {until}, tout ce que vous gardez ici sera effacé définitivement.",
+                (
+                    "vous avez demandé la suppression de votre compte sur {hub}. Vos clés et vos autres sessions "
+                    "ont pris fin. Le {until}, tout ce que vous gardez ici sera effacé définitivement."
+                ),
                 "Pour garder votre compte, connectez-vous avant et choisissez Garder mon compte.",
             ),
             "Garder mon compte",
@@ -54,8 +58,10 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             "Your account will be deleted on {until}",
             (
                 "Hello,",
-                "an administrator of the hub at {hub} asked for your account to be deleted. The reason given: "
-                "{reason}",
+                (
+                    "an administrator of the hub at {hub} asked for your account to be deleted. The reason given: "
+                    "{reason}"
+                ),
                 "Your keys and sessions have ended. On {until} everything you keep here is erased for good.",
                 "Until then you can sign in and choose Keep my account.",
             ),
@@ -65,10 +71,14 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             "Votre compte sera supprimé le {until}",
             (
                 "Bonjour,",
-                "un administrateur du hub {hub} a demandé la suppression de votre compte. Le motif donné : "
-                "{reason}",
-                "Vos clés et vos sessions ont pris fin. Le {until}, tout ce que vous gardez ici sera effacé "
-                "définitivement.",
+                (
+                    "un administrateur du hub {hub} a demandé la suppression de votre compte. Le motif donné : "
+                    "{reason}"
+                ),
+                (
+                    "Vos clés et vos sessions ont pris fin. Le {until}, tout ce que vous gardez ici sera "
+                    "définitivement."
+                ),
                 "D'ici là, vous pouvez vous connecter et choisir Garder mon compte.",
             ),
             "Se connecter",
@@ -79,8 +89,10 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             "Your account stays",
             (
                 "Hello,",
-                "the deletion of your account at {hub} was cancelled. Nothing was erased; sign in as before, "
-                "and your keys work again.",
+                (
+                    "the deletion of your account at {hub} was cancelled. Nothing was erased; sign in as before, "
+                    "and your keys work again."
+                ),
                 "If it was not you, change your password.",
             ),
         ),
@@ -88,8 +100,10 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             "Votre compte reste",
             (
                 "Bonjour,",
-                "la suppression de votre compte sur {hub} a été annulée. Rien n'a été effacé ; connectez-vous "
-                "comme avant, et vos clés fonctionnent de nouveau.",
+                (
+                    "la suppression de votre compte sur {hub} a été annulée. Rien n'a été effacé ; connectez-vous "
+                    "comme avant, et vos clés fonctionnent de nouveau."
+                ),
                 "Si ce n'était pas vous, changez de mot de passe.",
             ),
         ),
@@ -99,9 +113,11 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             "Your account was erased",
             (
                 "Hello,",
-                "your account at {hub} was erased, and so was the key that your secrets were sealed with. "
-                "The certificate attached says what was erased ({rows} rows), what was kept and why. Your "
-                "pseudonym in what was kept is {pseudonym}.",
+                (
+                    "your account at {hub} was erased, and so was the key that your secrets were sealed with. "
+                    "The certificate attached says what was erased ({rows} rows), what was kept and why. Your "
+                    "pseudonym in what was kept is {pseudonym}."
+                ),
                 "This is our last letter to you: your address leaves the hub with it.",
             ),
             "Look at the certificate",
@@ -111,9 +127,11 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             "Votre compte a été effacé",
             (
                 "Bonjour,",
-                "votre compte sur {hub} a été effacé, ainsi que la clé qui scellait vos secrets. Le certificat "
-                "joint dit ce qui a été effacé ({rows} lignes), ce qui a été gardé et pourquoi. Votre "
-                "pseudonyme dans ce qui a été gardé est {pseudonym}.",
+                (
+                    "votre compte sur {hub} a été effacé, ainsi que la clé qui scellait vos secrets. Le certificat "
+                    "joint dit ce qui a été effacé ({rows} lignes), ce qui a été gardé et pourquoi. Votre "
+                    "pseudonyme dans ce qui a été gardé est {pseudonym}."
+                ),
                 "C'est notre dernier message : votre adresse quitte le hub avec lui.",
             ),
             "Voir le certificat",

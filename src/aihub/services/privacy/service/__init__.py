@@ -8,6 +8,7 @@ from aihub.services.privacy.service.deletions import (
     deletion_of,
     list_deletions,
     order_deletion,
+    order_from_desk,
     request_deletion,
 )
 from aihub.services.privacy.service.exports import (
@@ -35,6 +36,7 @@ __all__ = [
     "list_deletions",
     "list_exports",
     "order_deletion",
+    "order_from_desk",
     "own_export",
     "public_key",
     "remove_export",

@@ -87,6 +87,24 @@ async def order_deletion(
     )
 
 
+async def order_from_desk(
+    work: Work, runtime: "Runtime", user: User, *, reason: str, immediately: bool, confirmation: str
+) -> Deletion:
+    """The same by an operator; an immediate one is carried out by the caller, whether the hub runs or not."""
+    if immediately:
+        await _confirm(work, user.id, confirmation)
+    return await _ask(
+        work,
+        runtime,
+        user.id,
+        way="operator",
+        reason=reason,
+        actor=None,
+        job=None,
+        immediately=immediately,
+    )
+
+
 async def _confirm(work: Work, user_id: UUID, typed: str) -> None:
     user = await find_user(work, user_id)
     if user is None:
@@ -103,7 +121,7 @@ async def _ask(
     way: Way,
     reason: str,
     actor: Actor | None,
-    job: Job,
+    job: Job | None,
     immediately: bool,
 ) -> Deletion:
     now = runtime.clock.now()
@@ -123,7 +141,8 @@ async def _ask(
     )
     if not made:
         raise DeletionPending()
-    await _order(work, job, deletion_id, at=None if immediately else due)
+    if job is not None:  # else the clock finds it when it is due
+        await _order(work, job, deletion_id, at=None if immediately else due)
     if not immediately:
         kind = "deletion_requested" if way == "self" else "deletion_ordered"
         values = {"until": f"{due:%Y-%m-%d %H:%M} UTC"} | ({"reason": reason} if way != "self" else {})

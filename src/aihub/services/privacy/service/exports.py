@@ -238,21 +238,20 @@ async def give_up(runtime: "Runtime", export_id: UUID) -> None:
     archive.remove_files(runtime.kernel.home, export_id)
 
 
-async def export_to(
-    work: Work, runtime: "Runtime", data: Sequence[PersonalData], user: User, file: Path
-) -> int:
+async def export_to(runtime: "Runtime", user: User, file: Path) -> int:
     """Write the person's data to this file at once, for the command line; how many rows."""
-    rows, _ = await archive.write(
-        work, subject_of(runtime, user), tuple(reversed(data)), file, now=runtime.clock.now()
-    )
-    await audit.record(
-        work,
-        actor=None,
-        action="privacy.export",
-        target_kind="user",
-        target_id=str(user.id),
-        details={"way": "command line"},
-    )
+    data = tuple(reversed(runtime.get(Registry).data))
+    async with runtime.database.work(owned_by(user.id)) as work:
+        rows, _ = await archive.write(work, subject_of(runtime, user), data, file, now=runtime.clock.now())
+    async with runtime.database.work(system("note an export")) as work:
+        await audit.record(
+            work,
+            actor=None,
+            action="privacy.export",
+            target_kind="user",
+            target_id=str(user.id),
+            details={"way": "command line"},
+        )
     return rows
 
 
