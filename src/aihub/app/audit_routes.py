@@ -25,7 +25,7 @@ Word = Annotated[str, StringConstraints(max_length=300)]
 Reader = Annotated[Actor, requires("audit:read")]
 
 
-class EntryBody(BaseModel):
+class AuditEntryBody(BaseModel):
     """`actor` is null once that person was erased. `changes` is `{field: [before, after]}`."""
 
     id: UUID
@@ -46,8 +46,8 @@ class EntryBody(BaseModel):
     changes: dict[str, list[Any]] | None
 
 
-class EntriesBody(BaseModel):
-    items: list[EntryBody]
+class AuditEntriesBody(BaseModel):
+    items: list[AuditEntryBody]
     next_cursor: str | None
 
 
@@ -97,33 +97,33 @@ async def list_audit(
     chosen: Annotated[audit.Filter, Depends(_filter)],
     cursor: str | None = None,
     limit: Limit = 50,
-) -> EntriesBody:
+) -> AuditEntriesBody:
     """The audit trail, the newest first."""
     async with _runtime(request).database.work(system("an administrator reads the audit trail")) as work:
         page = await audit.page(work, cursor=cursor, limit=limit, chosen=chosen)
-    return EntriesBody(items=[_entry(line) for line in page.items], next_cursor=page.next_cursor)
+    return AuditEntriesBody(items=[_entry(line) for line in page.items], next_cursor=page.next_cursor)
 
 
-class ActionsBody(BaseModel):
+class AuditActionsBody(BaseModel):
     items: list[str]
     next_cursor: str | None = None
 
 
 @router.get("/audit/actions")
-async def list_audit_actions(request: Request, actor: Reader) -> ActionsBody:
+async def list_audit_actions(request: Request, actor: Reader) -> AuditActionsBody:
     """Every action that the audit trail holds."""
     async with _runtime(request).database.work(system("an administrator reads the audit trail")) as work:
-        return ActionsBody(items=list(await audit.actions(work)))
+        return AuditActionsBody(items=list(await audit.actions(work)))
 
 
 @router.get("/audit/entries/{entry_id}")
-async def read_audit_entry(request: Request, entry_id: UUID, actor: Reader) -> EntryBody:
+async def read_audit_entry(request: Request, entry_id: UUID, actor: Reader) -> AuditEntryBody:
     """One entry of the audit trail."""
     async with _runtime(request).database.work(system("an administrator reads the audit trail")) as work:
         return _entry(await audit.find(work, entry_id))
 
 
-class ExportBody(BaseModel):
+class AuditExportBody(BaseModel):
     """What to export; the same filters as those of the list."""
 
     model_config = ConfigDict(extra="forbid")
@@ -145,7 +145,7 @@ class ExportBody(BaseModel):
     responses={200: {"content": {media: {} for media in MEDIA_TYPES.values()}}},
 )
 async def export_audit(
-    request: Request, body: ExportBody, actor: Annotated[Actor, fresh("audit:export")]
+    request: Request, body: AuditExportBody, actor: Annotated[Actor, fresh("audit:export")]
 ) -> StreamingResponse:
     """The audit trail as CSV or JSON lines, newest first. That it was exported is an entry itself."""
     database = _runtime(request).database
@@ -169,7 +169,7 @@ async def export_audit(
     )
 
 
-class VerificationBody(BaseModel):
+class AuditVerificationBody(BaseModel):
     """A check of the whole trail. Without `finished_at` it is under way and has reached entry `up_to`."""
 
     id: UUID
@@ -183,40 +183,40 @@ class VerificationBody(BaseModel):
     warnings: list[str]
 
 
-class VerificationStateBody(BaseModel):
+class AuditVerificationsBody(BaseModel):
     """The check that began last, and the last one that came to an end."""
 
-    latest: VerificationBody | None
-    finished: VerificationBody | None
+    latest: AuditVerificationBody | None
+    finished: AuditVerificationBody | None
 
 
 @router.get("/audit/verification")
-async def read_audit_verification(request: Request, actor: Reader) -> VerificationStateBody:
+async def read_audit_verification(request: Request, actor: Reader) -> AuditVerificationsBody:
     """Whether the audit trail is whole, as far as that was checked."""
     async with _runtime(request).database.work(system("an administrator reads the audit trail")) as work:
         return await _verification_state(work)
 
 
 @router.post("/audit/verification")
-async def begin_audit_verification(request: Request, actor: Reader) -> VerificationStateBody:
+async def begin_audit_verification(request: Request, actor: Reader) -> AuditVerificationsBody:
     """Check the whole audit trail in the background; one check at a time."""
     async with _runtime(request).database.work(system("an administrator checks the audit trail")) as work:
         await begin_check(work)
         return await _verification_state(work)
 
 
-async def _verification_state(work: Work) -> VerificationStateBody:
+async def _verification_state(work: Work) -> AuditVerificationsBody:
     latest = await marks.latest_verification(work)
     finished = await marks.latest_verification(work, finished=True)
-    return VerificationStateBody(
-        latest=None if latest is None else VerificationBody.model_validate(latest, from_attributes=True),
+    return AuditVerificationsBody(
+        latest=None if latest is None else AuditVerificationBody.model_validate(latest, from_attributes=True),
         finished=None
         if finished is None
-        else VerificationBody.model_validate(finished, from_attributes=True),
+        else AuditVerificationBody.model_validate(finished, from_attributes=True),
     )
 
 
-class CheckpointBody(BaseModel):
+class AuditCheckpointBody(BaseModel):
     """A signed statement about the trail; `key` and `signature` are base64, `hash` is hexadecimal."""
 
     id: UUID
@@ -231,20 +231,20 @@ class CheckpointBody(BaseModel):
     signature: str
 
 
-class CheckpointsBody(BaseModel):
-    items: list[CheckpointBody]
+class AuditCheckpointsBody(BaseModel):
+    items: list[AuditCheckpointBody]
     next_cursor: str | None
 
 
 @router.get("/audit/checkpoints")
 async def list_audit_checkpoints(
     request: Request, actor: Reader, cursor: UUID | None = None, limit: Limit = 50
-) -> CheckpointsBody:
+) -> AuditCheckpointsBody:
     """The signed checkpoints of the audit trail, the newest first: keep copies of them elsewhere."""
     async with _runtime(request).database.work(system("an administrator reads the audit trail")) as work:
         found = list(await marks.checkpoint_page(work, cursor, limit + 1))
     items = [
-        CheckpointBody(
+        AuditCheckpointBody(
             id=one.id,
             kind=one.kind,
             seq=one.seq,
@@ -258,7 +258,7 @@ async def list_audit_checkpoints(
         )
         for one in found[:limit]
     ]
-    return CheckpointsBody(items=items, next_cursor=str(items[-1].id) if len(found) > limit else None)
+    return AuditCheckpointsBody(items=items, next_cursor=str(items[-1].id) if len(found) > limit else None)
 
 
 @router.get("/me/activity")
@@ -280,8 +280,8 @@ async def list_my_activity(
     )
 
 
-def _entry(line: audit.Line) -> EntryBody:
-    return EntryBody.model_validate(line, from_attributes=True)
+def _entry(line: audit.Line) -> AuditEntryBody:
+    return AuditEntryBody.model_validate(line, from_attributes=True)
 
 
 def _activity(line: audit.Line, reader: UUID) -> ActivityBody:

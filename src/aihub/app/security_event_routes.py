@@ -19,7 +19,7 @@ Word = Annotated[str, StringConstraints(max_length=200)]
 Reader = Annotated[Actor, requires("security_events:read")]
 
 
-class EventBody(BaseModel):
+class SecurityEventBody(BaseModel):
     """What happened `count` times within a minute; `facts` are those of the last time."""
 
     id: UUID
@@ -33,19 +33,19 @@ class EventBody(BaseModel):
     facts: dict[str, Any]
 
 
-class EventsBody(BaseModel):
-    items: list[EventBody]
+class SecurityEventsBody(BaseModel):
+    items: list[SecurityEventBody]
     next_cursor: str | None
 
 
-class CountBody(BaseModel):
+class EventCountBody(BaseModel):
     kind: str
     severity: Literal["info", "warning", "critical"]
     count: int
 
 
-class CountsBody(BaseModel):
-    items: list[CountBody]
+class EventCountsBody(BaseModel):
+    items: list[EventCountBody]
     next_cursor: str | None = None
 
 
@@ -59,23 +59,23 @@ async def list_security_events(
     since: AwareDatetime | None = None,
     cursor: UUID | None = None,
     limit: Limit = 50,
-) -> EventsBody:
+) -> SecurityEventsBody:
     """What matters to the safety of the hub, the newest first. `kind` may end with `*`."""
     runtime: Runtime = request.app.state.runtime
     async with runtime.database.work(system("an administrator reads security events")) as work:
         found = await queries.page(
             work, before=cursor, limit=limit + 1, kind=kind, severity=severity or "", subject=q, since=since
         )
-    items = [EventBody.model_validate(one, from_attributes=True) for one in found[:limit]]
-    return EventsBody(items=items, next_cursor=str(items[-1].id) if len(found) > limit else None)
+    items = [SecurityEventBody.model_validate(one, from_attributes=True) for one in found[:limit]]
+    return SecurityEventsBody(items=items, next_cursor=str(items[-1].id) if len(found) > limit else None)
 
 
 @router.get("/security-events/counts")
 async def count_security_events(
     request: Request, actor: Reader, hours: Annotated[int, Query(ge=1, le=2_160)] = 24
-) -> CountsBody:
+) -> EventCountsBody:
     """How often each kind happened in the last hours, the most frequent first."""
     runtime: Runtime = request.app.state.runtime
     async with runtime.database.work(system("an administrator reads security events")) as work:
         found = await queries.counts(work, runtime.clock.now() - timedelta(hours=hours))
-    return CountsBody(items=[CountBody(kind=k, severity=s, count=c) for k, s, c in found])
+    return EventCountsBody(items=[EventCountBody(kind=k, severity=s, count=c) for k, s, c in found])

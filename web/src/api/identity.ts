@@ -1,5 +1,5 @@
 import { fetchJson, sendOnly } from './client'
-import type { Account, AuditEntry, Key, Locale, NewKey, Page, Role, Session, Theme, User } from './types'
+import type { Account, Key, Locale, NewKey, Page, Role, Session, Theme, User } from './types'
 
 export const readSetup = (signal?: AbortSignal) => fetchJson<{ needed: boolean }>('/api/v1/setup', { signal })
 
@@ -44,6 +44,3 @@ export const changeUser = (id: string, body: { name?: string; active?: boolean; 
   fetchJson<User>(`/api/v1/users/${id}`, { method: 'PATCH', body })
 
 export const listRoles = (signal?: AbortSignal) => fetchJson<{ items: Role[] }>('/api/v1/roles', { signal })
-
-export const listAudit = (filter: { action: string; actor: string }, cursor: string | null, signal?: AbortSignal) =>
-  fetchJson<Page<AuditEntry>>('/api/v1/audit', { query: { ...filter, cursor }, signal })

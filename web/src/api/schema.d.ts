@@ -144,6 +144,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit Checkpoints
+         * @description The signed checkpoints of the audit trail, the newest first: keep copies of them elsewhere.
+         */
+        get: operations["list_audit_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/entries/{entry_id}": {
         parameters: {
             query?: never;
@@ -158,6 +178,50 @@ export interface paths {
         get: operations["read_audit_entry"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export Audit
+         * @description The audit trail as CSV or JSON lines, newest first. That it was exported is an entry itself.
+         */
+        post: operations["export_audit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Audit Verification
+         * @description Whether the audit trail is whole, as far as that was checked.
+         */
+        get: operations["read_audit_verification"];
+        put?: never;
+        /**
+         * Begin Audit Verification
+         * @description Check the whole audit trail in the background; one check at a time.
+         */
+        post: operations["begin_audit_verification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -687,6 +751,52 @@ export interface paths {
          * @description Invite somebody by e-mail. Roles other than `user` need `roles:assign` and their own permissions.
          */
         post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite In Bulk
+         * @description Invite these people, each wholly or not at all; the answer says what became of each.
+         *
+         *     Every row is judged again as in the preview. The same Idempotency-Key again gives the same answer and
+         *     writes to nobody.
+         */
+        post: operations["invite_in_bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/bulk/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Bulk Invitations
+         * @description What inviting the people of a CSV file would do; nothing is changed and nobody is written to.
+         *
+         *     The columns are e-mail, name, roles and locale, in this order or under these names; comma, semicolon or
+         *     tab; at most 1,000 people and 1 MB. `locale` is the language of letters to people without one.
+         */
+        post: operations["preview_bulk_invitations"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1691,6 +1801,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/security-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Security Events
+         * @description What matters to the safety of the hub, the newest first. `kind` may end with `*`.
+         */
+        get: operations["list_security_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/security-events/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count Security Events
+         * @description How often each kind happened in the last hours, the most frequent first.
+         */
+        get: operations["count_security_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -2157,7 +2307,7 @@ export interface paths {
         };
         /**
          * List Users
-         * @description Users whose name or address contains `search`, the newest first.
+         * @description People whose name or address contains `search` and who fit the filters, the newest first.
          */
         get: operations["list_users"];
         put?: never;
@@ -2173,7 +2323,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/{user_id}": {
+    "/api/v1/users/bulk": {
         parameters: {
             query?: never;
             header?: never;
@@ -2181,6 +2331,73 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        put?: never;
+        /**
+         * Switch Users
+         * @description Deactivate or activate many accounts; the answer says what became of each.
+         *
+         *     Deactivated accounts are signed out and their keys refused at once. Activated again, their keys work as
+         *     before unless they were revoked; their sessions stay ended.
+         */
+        post: operations["switch_users"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Users
+         * @description The people who fit the filters as a CSV file, in UTF-8. No cell of it can become a formula.
+         */
+        get: operations["export_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read User Statistics
+         * @description How many people of each kind there are.
+         */
+        get: operations["read_user_statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read User
+         * @description One person at a glance.
+         */
+        get: operations["read_user"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2191,7 +2408,8 @@ export interface paths {
          * @description Rename, deactivate or activate an account, or (with `roles:assign` and a fresh proof) change its
          *     roles.
          *
-         *     A deactivated account is signed out and its keys stop working at once.
+         *     A deactivated account is signed out for good and its keys are refused at once; activated again, its keys
+         *     work as before, unless `revoke_keys` ended them too.
          */
         patch: operations["update_user"];
         trace?: never;
@@ -2275,6 +2493,46 @@ export interface paths {
          */
         post: operations["order_export"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List User Keys
+         * @description The keys of a person, the newest first, revoked ones too.
+         */
+        get: operations["list_user_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke User Key
+         * @description End a key of somebody at once.
+         */
+        delete: operations["revoke_user_key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2595,13 +2853,6 @@ export interface components {
             /** Theme */
             theme: string;
         };
-        /** ActionsBody */
-        ActionsBody: {
-            /** Items */
-            items: string[];
-            /** Next Cursor */
-            next_cursor?: string | null;
-        };
         /** ActivitiesBody */
         ActivitiesBody: {
             /** Items */
@@ -2718,6 +2969,190 @@ export interface components {
             /** Text */
             text: string;
         };
+        /** AuditActionsBody */
+        AuditActionsBody: {
+            /** Items */
+            items: string[];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /**
+         * AuditCheckpointBody
+         * @description A signed statement about the trail; `key` and `signature` are base64, `hash` is hexadecimal.
+         */
+        AuditCheckpointBody: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Base */
+            base: number | null;
+            /** First */
+            first: number;
+            /** Hash */
+            hash: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Key */
+            key: string;
+            /** Kind */
+            kind: string;
+            /** Reason */
+            reason: string;
+            /** Seq */
+            seq: number;
+            /** Signature */
+            signature: string;
+        };
+        /** AuditCheckpointsBody */
+        AuditCheckpointsBody: {
+            /** Items */
+            items: components["schemas"]["AuditCheckpointBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** AuditEntriesBody */
+        AuditEntriesBody: {
+            /** Items */
+            items: components["schemas"]["AuditEntryBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * AuditEntryBody
+         * @description `actor` is null once that person was erased. `changes` is `{field: [before, after]}`.
+         */
+        AuditEntryBody: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string | null;
+            /** Actor Id */
+            actor_id: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Changes */
+            changes: {
+                [key: string]: unknown[];
+            } | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Ip */
+            ip: string | null;
+            /** Key Id */
+            key_id: string | null;
+            /** Request Id */
+            request_id: string | null;
+            /** Seq */
+            seq: number;
+            /** Session Id */
+            session_id: string | null;
+            /** Subject Id */
+            subject_id: string | null;
+            /** Target Id */
+            target_id: string;
+            /** Target Kind */
+            target_kind: string;
+            /** User Agent */
+            user_agent: string | null;
+        };
+        /**
+         * AuditExportBody
+         * @description What to export; the same filters as those of the list.
+         */
+        AuditExportBody: {
+            /**
+             * Action
+             * @default
+             */
+            action: string;
+            /**
+             * Actor
+             * @default
+             */
+            actor: string;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "jsonl";
+            /**
+             * Ip
+             * @default
+             */
+            ip: string;
+            /**
+             * Q
+             * @default
+             */
+            q: string;
+            /** Since */
+            since?: string | null;
+            /**
+             * Target Id
+             * @default
+             */
+            target_id: string;
+            /**
+             * Target Kind
+             * @default
+             */
+            target_kind: string;
+            /** Until */
+            until?: string | null;
+        };
+        /**
+         * AuditVerificationBody
+         * @description A check of the whole trail. Without `finished_at` it is under way and has reached entry `up_to`.
+         */
+        AuditVerificationBody: {
+            /** Finished At */
+            finished_at: string | null;
+            /** Head */
+            head: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Ok */
+            ok: boolean | null;
+            /** Problems */
+            problems: string[];
+            /** Rows */
+            rows: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Up To */
+            up_to: number;
+            /** Warnings */
+            warnings: string[];
+        };
+        /**
+         * AuditVerificationsBody
+         * @description The check that began last, and the last one that came to an end.
+         */
+        AuditVerificationsBody: {
+            finished: components["schemas"]["AuditVerificationBody"] | null;
+            latest: components["schemas"]["AuditVerificationBody"] | null;
+        };
         /**
          * BalanceBody
          * @description The account the caller pays from, in credits. `available` is what no running call has reserved.
@@ -2772,24 +3207,9 @@ export interface components {
          * ChoiceBody
          * @description `file` null: the demonstration model.
          */
-        "ChoiceBody-Input": {
+        ChoiceBody: {
             /** File */
             file: string | null;
-        };
-        /**
-         * ChoiceBody
-         * @description A provider that people may sign in with.
-         */
-        "ChoiceBody-Output": {
-            /** Handle */
-            handle: string;
-            /** Name */
-            name: string;
-        };
-        /** ChoicesBody */
-        ChoicesBody: {
-            /** Items */
-            items: components["schemas"]["ChoiceBody-Output"][];
         };
         /** CodeRequest */
         CodeRequest: {
@@ -3046,6 +3466,65 @@ export interface components {
             /** Uri */
             uri: string;
         };
+        /** EntriesBody */
+        EntriesBody: {
+            /** Items */
+            items: components["schemas"]["EntryBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** EntryBody */
+        EntryBody: {
+            /**
+             * Amount
+             * @example 99.998400
+             */
+            amount: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Balance After
+             * @example 99.998400
+             */
+            balance_after: string;
+            /** Id */
+            id: string;
+            /** Input Tokens */
+            input_tokens: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "grant" | "adjustment" | "charge" | "refund";
+            /** Model */
+            model: string | null;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Reason */
+            reason: string;
+        };
+        /** EventCountBody */
+        EventCountBody: {
+            /** Count */
+            count: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+        };
+        /** EventCountsBody */
+        EventCountsBody: {
+            /** Items */
+            items: components["schemas"]["EventCountBody"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** ExplanationBody */
         ExplanationBody: {
             /** Allowed */
@@ -3178,6 +3657,70 @@ export interface components {
             group: string;
             /** Roles */
             roles: string[];
+        };
+        /**
+         * GuestBody
+         * @description A row and what becomes of it. `line` is where it stands in the list.
+         */
+        GuestBody: {
+            /** Email */
+            email: string;
+            /** Line */
+            line: number;
+            /** Locale */
+            locale: string;
+            /** Name */
+            name: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "invite" | "account" | "invited" | "wrong" | "sent";
+            /** Problems */
+            problems: components["schemas"]["RowProblem"][];
+            /** Roles */
+            roles: string[];
+        };
+        /** GuestRequest */
+        GuestRequest: {
+            /** Email */
+            email: string;
+            /** Line */
+            line: number;
+            /**
+             * Locale
+             * @default
+             */
+            locale: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Roles
+             * @default []
+             */
+            roles: string[];
+        };
+        /** GuestsBody */
+        GuestsBody: {
+            /** Items */
+            items: components["schemas"]["GuestBody"][];
+        };
+        /**
+         * GuestsRequest
+         * @description Rows as the preview gave them, up to a hundred in one request.
+         */
+        GuestsRequest: {
+            /** Items */
+            items: components["schemas"]["GuestRequest"][];
+            /**
+             * Locale
+             * @default en
+             * @enum {string}
+             */
+            locale: "en" | "fr";
         };
         /**
          * HealthBody
@@ -3489,17 +4032,53 @@ export interface components {
             /** To */
             to: string;
         };
+        /** LinkBody */
+        LinkBody: {
+            /** Token */
+            token: string;
+            /** Url */
+            url: string;
+        };
         /** LinkToken */
         LinkToken: {
             /** Token */
             token: string;
         };
-        /** LinksBody */
-        LinksBody: {
+        /**
+         * LinkedSignInBody
+         * @description An account at a provider that signs in to one's own.
+         */
+        LinkedSignInBody: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string | null;
+            /** Handle */
+            handle: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Provider */
+            provider: string;
+        };
+        /**
+         * LinkedSignInsBody
+         * @description `password`: whether one can sign in with a password, too.
+         */
+        LinkedSignInsBody: {
             /** Items */
-            items: components["schemas"]["aihub__services__identity__routes__federation__LinkBody"][];
+            items: components["schemas"]["LinkedSignInBody"][];
             /** Next Cursor */
             next_cursor?: string | null;
+            /** Password */
+            password: boolean;
         };
         /**
          * MessageBody
@@ -3968,6 +4547,13 @@ export interface components {
             /** New Password */
             new_password: string;
         };
+        /** PeopleBody */
+        PeopleBody: {
+            /** Items */
+            items: components["schemas"]["PersonBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /** PermissionBody */
         PermissionBody: {
             /** Aliases */
@@ -3983,6 +4569,46 @@ export interface components {
         PermissionsBody: {
             /** Items */
             items: components["schemas"]["PermissionBody"][];
+        };
+        /**
+         * PersonBody
+         * @description An account at a glance. `keys` and `sessions` are those that work now; `usage` is for those who may
+         *     adjust credits.
+         */
+        PersonBody: {
+            /** Active */
+            active: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string;
+            /** Email Verified */
+            email_verified: boolean;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Keys */
+            keys: number;
+            /** Last Sign In At */
+            last_sign_in_at: string | null;
+            /** Leaving At */
+            leaving_at: string | null;
+            /** Locale */
+            locale: string;
+            /** Name */
+            name: string;
+            /** Roles */
+            roles: string[];
+            /** Second Factor */
+            second_factor: boolean;
+            /** Sessions */
+            sessions: number;
+            usage: components["schemas"]["aihub__services__identity__routes__people__UsageBody"] | null;
         };
         /** PrivacyBody */
         PrivacyBody: {
@@ -4021,18 +4647,6 @@ export interface components {
             status: number;
             title: string;
             type: string;
-        };
-        /**
-         * ProblemBody
-         * @description Why a sign-in with a provider failed, in words.
-         */
-        ProblemBody: {
-            /** Code */
-            code: string;
-            /** Remedy */
-            remedy: string;
-            /** Title */
-            title: string;
         };
         /** ProfileChange */
         ProfileChange: {
@@ -4291,6 +4905,15 @@ export interface components {
              */
             overlap_days: number;
         };
+        /** RowProblem */
+        RowProblem: {
+            /** Code */
+            code: string;
+            /** Field */
+            field: string;
+            /** Message */
+            message: string;
+        };
         /** RunBody */
         RunBody: {
             /**
@@ -4326,6 +4949,51 @@ export interface components {
             required: boolean;
             /** Totp Since */
             totp_since: string | null;
+        };
+        /**
+         * SecurityEventBody
+         * @description What happened `count` times within a minute; `facts` are those of the last time.
+         */
+        SecurityEventBody: {
+            /** Count */
+            count: number;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kind */
+            kind: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /** Subject */
+            subject: string;
+            /** Subject Id */
+            subject_id: string | null;
+        };
+        /** SecurityEventsBody */
+        SecurityEventsBody: {
+            /** Items */
+            items: components["schemas"]["SecurityEventBody"][];
+            /** Next Cursor */
+            next_cursor: string | null;
         };
         /** SessionBody */
         SessionBody: {
@@ -4399,6 +5067,21 @@ export interface components {
             /** Title */
             title: string;
         };
+        /**
+         * SignInChoiceBody
+         * @description A provider that people may sign in with.
+         */
+        SignInChoiceBody: {
+            /** Handle */
+            handle: string;
+            /** Name */
+            name: string;
+        };
+        /** SignInChoicesBody */
+        SignInChoicesBody: {
+            /** Items */
+            items: components["schemas"]["SignInChoiceBody"][];
+        };
         /** SignInDeparture */
         SignInDeparture: {
             /**
@@ -4408,6 +5091,18 @@ export interface components {
             next: string;
             /** Provider */
             provider: string;
+        };
+        /**
+         * SignInProblemBody
+         * @description Why a sign-in with a provider failed, in words.
+         */
+        SignInProblemBody: {
+            /** Code */
+            code: string;
+            /** Remedy */
+            remedy: string;
+            /** Title */
+            title: string;
         };
         /**
          * SignInProviderBody
@@ -4541,10 +5236,52 @@ export interface components {
             password: string;
         };
         /**
+         * SignInStepBody
+         * @description What has to be done in this browser before a sign-in with a provider goes on.
+         */
+        SignInStepBody: {
+            /** Email */
+            email: string | null;
+            /** Provider */
+            provider: string;
+            /**
+             * Step
+             * @enum {string}
+             */
+            step: "link" | "code";
+        };
+        /**
          * State
          * @enum {string}
          */
         State: "ok" | "degraded" | "failed" | "not_configured";
+        /**
+         * StatisticsBody
+         * @description Lately is within thirty days; `second_factor` counts active people, `invited` those who have yet to
+         *     accept.
+         */
+        StatisticsBody: {
+            /** Active */
+            active: number;
+            /** Inactive */
+            inactive: number;
+            /** Invited */
+            invited: number;
+            /** Never Signed In */
+            never_signed_in: number;
+            /** New Lately */
+            new_lately: number;
+            /** People */
+            people: number;
+            /** Roles */
+            roles: {
+                [key: string]: number;
+            };
+            /** Second Factor */
+            second_factor: number;
+            /** Seen Lately */
+            seen_lately: number;
+        };
         /**
          * StrengthBody
          * @description `score` is 0 to 4; `problem` is the code of why it is refused, null when it will do.
@@ -4574,6 +5311,43 @@ export interface components {
             name: string;
             /** Password */
             password: string;
+        };
+        /**
+         * Switch
+         * @description `revoke_keys`: also end the keys of those who are deactivated, for good.
+         */
+        Switch: {
+            /** Active */
+            active: boolean;
+            /**
+             * Revoke Keys
+             * @default false
+             */
+            revoke_keys: boolean;
+            /** User Ids */
+            user_ids: string[];
+        };
+        /** SwitchedAllBody */
+        SwitchedAllBody: {
+            /** Items */
+            items: components["schemas"]["SwitchedBody"][];
+        };
+        /**
+         * SwitchedBody
+         * @description `code` and `detail` say why an account was left as it is.
+         */
+        SwitchedBody: {
+            /** Changed */
+            changed: boolean;
+            /** Code */
+            code: string | null;
+            /** Detail */
+            detail: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
         };
         /** TestBody */
         TestBody: {
@@ -4666,12 +5440,20 @@ export interface components {
             /** Roles */
             roles: string[];
         };
-        /** UserChange */
+        /**
+         * UserChange
+         * @description `revoke_keys`: with a deactivation, also end the account's keys for good.
+         */
         UserChange: {
             /** Active */
             active?: boolean | null;
             /** Name */
             name?: string | null;
+            /**
+             * Revoke Keys
+             * @default false
+             */
+            revoke_keys: boolean;
             /** Roles */
             roles?: string[] | null;
         };
@@ -4692,13 +5474,6 @@ export interface components {
              */
             roles: string[];
         };
-        /** UsersBody */
-        UsersBody: {
-            /** Items */
-            items: components["schemas"]["UserBody"][];
-            /** Next Cursor */
-            next_cursor: string | null;
-        };
         /**
          * VerdictBody
          * @description `problem` says what is wrong when it is not genuine.
@@ -4709,34 +5484,12 @@ export interface components {
             /** Problem */
             problem: string | null;
         };
-        /**
-         * WaitingBody
-         * @description What has to be done in this browser before a sign-in with a provider goes on.
-         */
-        WaitingBody: {
-            /** Email */
-            email: string | null;
-            /** Provider */
-            provider: string;
-            /**
-             * Step
-             * @enum {string}
-             */
-            step: "link" | "code";
-        };
         /** DetailBody */
         aihub__agents__shapes__DetailBody: {
             active_run: components["schemas"]["RunBody"] | null;
             conversation: components["schemas"]["ConversationBody"];
             /** Messages */
             messages: components["schemas"]["MessageBody"][];
-        };
-        /** LinkBody */
-        aihub__agents__shapes__LinkBody: {
-            /** Token */
-            token: string;
-            /** Url */
-            url: string;
         };
         /**
          * UsageBody
@@ -4752,101 +5505,6 @@ export interface components {
             input_tokens: number;
             /** Output Tokens */
             output_tokens: number;
-        };
-        /** EntriesBody */
-        aihub__app__audit_routes__EntriesBody: {
-            /** Items */
-            items: components["schemas"]["aihub__app__audit_routes__EntryBody"][];
-            /** Next Cursor */
-            next_cursor: string | null;
-        };
-        /**
-         * EntryBody
-         * @description `actor` is null once that person was erased. `changes` is `{field: [before, after]}`.
-         */
-        aihub__app__audit_routes__EntryBody: {
-            /** Action */
-            action: string;
-            /** Actor */
-            actor: string | null;
-            /** Actor Id */
-            actor_id: string | null;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** Changes */
-            changes: {
-                [key: string]: unknown[];
-            } | null;
-            /** Details */
-            details: {
-                [key: string]: unknown;
-            } | null;
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /** Ip */
-            ip: string | null;
-            /** Key Id */
-            key_id: string | null;
-            /** Request Id */
-            request_id: string | null;
-            /** Seq */
-            seq: number;
-            /** Session Id */
-            session_id: string | null;
-            /** Subject Id */
-            subject_id: string | null;
-            /** Target Id */
-            target_id: string;
-            /** Target Kind */
-            target_kind: string;
-            /** User Agent */
-            user_agent: string | null;
-        };
-        /** EntriesBody */
-        aihub__services__credits__routes__EntriesBody: {
-            /** Items */
-            items: components["schemas"]["aihub__services__credits__routes__EntryBody"][];
-            /** Next Cursor */
-            next_cursor: string | null;
-        };
-        /** EntryBody */
-        aihub__services__credits__routes__EntryBody: {
-            /**
-             * Amount
-             * @example 99.998400
-             */
-            amount: string;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /**
-             * Balance After
-             * @example 99.998400
-             */
-            balance_after: string;
-            /** Id */
-            id: string;
-            /** Input Tokens */
-            input_tokens: number | null;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "grant" | "adjustment" | "charge" | "refund";
-            /** Model */
-            model: string | null;
-            /** Output Tokens */
-            output_tokens: number | null;
-            /** Reason */
-            reason: string;
         };
         /** ModelBody */
         aihub__services__credits__routes__ModelBody: {
@@ -4934,30 +5592,6 @@ export interface components {
             upstream_name: string;
         };
         /**
-         * LinkBody
-         * @description An account at a provider that signs in to one's own.
-         */
-        aihub__services__identity__routes__federation__LinkBody: {
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Email */
-            email: string | null;
-            /** Handle */
-            handle: string;
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /** Last Used At */
-            last_used_at: string | null;
-            /** Provider */
-            provider: string;
-        };
-        /**
          * KeyBody
          * @description A key without its secret. Empty lists and nulls bound nothing.
          */
@@ -5002,6 +5636,20 @@ export interface components {
             scopes: string[];
             /** Tokens Per Minute */
             tokens_per_minute: number | null;
+        };
+        /**
+         * UsageBody
+         * @description Credits now, and what was spent in how many calls of models within thirty days.
+         */
+        aihub__services__identity__routes__people__UsageBody: {
+            /** Available */
+            available: string;
+            /** Balance */
+            balance: string;
+            /** Calls */
+            calls: number;
+            /** Spent */
+            spent: string;
         };
         /** DetailBody */
         aihub__services__monitoring__routes__DetailBody: {
@@ -5220,7 +5868,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["aihub__app__audit_routes__EntriesBody"];
+                    "application/json": components["schemas"]["AuditEntriesBody"];
                 };
             };
             /** @description Refused or failed */
@@ -5249,7 +5897,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ActionsBody"];
+                    "application/json": components["schemas"]["AuditActionsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit_checkpoints: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheckpointsBody"];
                 };
             };
             /** @description Refused or failed */
@@ -5280,7 +5960,99 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["aihub__app__audit_routes__EntryBody"];
+                    "application/json": components["schemas"]["AuditEntryBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditExportBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": unknown;
+                    "text/csv; charset=utf-8": unknown;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_audit_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerificationsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_audit_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerificationsBody"];
                 };
             };
             /** @description Refused or failed */
@@ -5750,7 +6522,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["aihub__agents__shapes__LinkBody"];
+                    "application/json": components["schemas"]["LinkBody"];
                 };
             };
             /** @description Refused or failed */
@@ -5840,7 +6612,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["aihub__services__credits__routes__EntriesBody"];
+                    "application/json": components["schemas"]["EntriesBody"];
                 };
             };
             /** @description Refused or failed */
@@ -6026,7 +6798,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ChoiceBody-Input"];
+                "application/json": components["schemas"]["ChoiceBody"];
             };
         };
         responses: {
@@ -6303,6 +7075,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InvitationBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_in_bulk: {
+        parameters: {
+            query?: never;
+            header: {
+                "idempotency-key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GuestsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_bulk_invitations: {
+        parameters: {
+            query?: {
+                locale?: "en" | "fr";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example e-mail,name,roles,locale
+                 *     ada@example.org,Ada,user,en
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestsBody"];
                 };
             };
             /** @description Refused or failed */
@@ -6619,7 +7465,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LinksBody"];
+                    "application/json": components["schemas"]["LinkedSignInsBody"];
                 };
             };
             /** @description Refused or failed */
@@ -8302,6 +9148,73 @@ export interface operations {
             };
         };
     };
+    list_security_events: {
+        parameters: {
+            query?: {
+                kind?: string;
+                severity?: ("info" | "warning" | "critical") | null;
+                q?: string;
+                since?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityEventsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    count_security_events: {
+        parameters: {
+            query?: {
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventCountsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     read_session: {
         parameters: {
             query?: never;
@@ -8406,7 +9319,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChoicesBody"];
+                    "application/json": components["schemas"]["SignInChoicesBody"];
                 };
             };
             /** @description Refused or failed */
@@ -8503,7 +9416,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["SignInProblemBody"];
                 };
             };
             /** @description Refused or failed */
@@ -8532,7 +9445,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WaitingBody"];
+                    "application/json": components["schemas"]["SignInStepBody"];
                 };
             };
             /** @description Refused or failed */
@@ -9199,9 +10112,13 @@ export interface operations {
     list_users: {
         parameters: {
             query?: {
-                search?: string;
                 cursor?: string | null;
                 limit?: number;
+                search?: string;
+                role?: string | null;
+                active?: boolean | null;
+                second_factor?: boolean | null;
+                never_signed_in?: boolean;
             };
             header?: never;
             path?: never;
@@ -9215,7 +10132,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UsersBody"];
+                    "application/json": components["schemas"]["PeopleBody"];
                 };
             };
             /** @description Refused or failed */
@@ -9249,6 +10166,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switch_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Switch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchedAllBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_users: {
+        parameters: {
+            query?: {
+                search?: string;
+                role?: string | null;
+                active?: boolean | null;
+                second_factor?: boolean | null;
+                never_signed_in?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_user_statistics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatisticsBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonBody"];
                 };
             };
             /** @description Refused or failed */
@@ -9354,7 +10397,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["aihub__services__credits__routes__EntryBody"];
+                    "application/json": components["schemas"]["EntryBody"];
                 };
             };
             /** @description Refused or failed */
@@ -9465,6 +10508,70 @@ export interface operations {
             };
             /** @description There is none, or no longer */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_user_keys: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysBody"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_user_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };

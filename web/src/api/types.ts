@@ -24,7 +24,6 @@ export type Key = Schemas['KeyBody']
 export type NewKey = Schemas['NewKeyBody']
 export type User = Schemas['UserBody']
 export type Role = Schemas['RoleBody']
-export type AuditEntry = Schemas['AuditBody']
 
 export type Balance = Schemas['BalanceBody']
 export type Entry = Schemas['EntryBody']

@@ -20,6 +20,18 @@ export function createRouter() {
           lazy: async () => ({ Component: (await import('@/features/entry/SignInPage')).SignInPage }),
         },
         {
+          path: '/sign-in/link',
+          lazy: async () => ({ Component: (await import('@/features/federation/LinkFirstPage')).LinkFirstPage }),
+        },
+        {
+          path: '/sign-in/code',
+          lazy: async () => ({ Component: (await import('@/features/federation/CodePage')).CodePage }),
+        },
+        {
+          path: '/proven',
+          lazy: async () => ({ Component: (await import('@/features/federation/ProvenPage')).ProvenPage }),
+        },
+        {
           path: '/invite',
           lazy: async () => ({ Component: (await import('@/features/entry/InvitePage')).InvitePage }),
         },
@@ -42,6 +54,12 @@ export function createRouter() {
         {
           element: <SignedIn />,
           children: [
+            {
+              path: 'link-sign-in',
+              lazy: async () => ({
+                Component: (await import('@/features/federation/ConfirmLinkPage')).ConfirmLinkPage,
+              }),
+            },
             {
               element: <Shell />,
               children: [
@@ -131,6 +149,17 @@ export function createRouter() {
                           path: 'admin/outbox',
                           lazy: async () => ({
                             Component: (await import('@/features/administration/OutboxPage')).OutboxPage,
+                          }),
+                        },
+                      ],
+                    },
+                    {
+                      element: <Restricted permission="sso:read" />,
+                      children: [
+                        {
+                          path: 'admin/sign-in',
+                          lazy: async () => ({
+                            Component: (await import('@/features/federation/ProvidersPage')).ProvidersPage,
                           }),
                         },
                       ],

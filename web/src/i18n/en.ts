@@ -7,7 +7,9 @@ import { operationsEn } from './operations.en'
 import { ggufEn } from './gguf.en'
 import { mailEn } from './mail.en'
 import { securityEn } from './security.en'
+import { auditEn } from './audit.en'
 import { accessEn } from './access.en'
+import { federationEn } from './federation.en'
 import type { Said } from './problems.fr'
 
 export const en = {
@@ -20,7 +22,9 @@ export const en = {
   ...ggufEn,
   ...mailEn,
   ...securityEn,
+  ...auditEn,
   ...accessEn,
+  ...federationEn,
   /** The hub's errors by code, where a language has its own words for them. English is what the hub speaks. */
   problems: {} as Record<string, Said>,
   product: 'Smart AI Hub',

@@ -8,7 +8,9 @@ import { ggufFr } from './gguf.fr'
 import type { Messages } from './en'
 import { mailFr } from './mail.fr'
 import { securityFr } from './security.fr'
+import { auditFr } from './audit.fr'
 import { accessFr } from './access.fr'
+import { federationFr } from './federation.fr'
 import { problems } from './problems.fr'
 
 export const fr: Messages = {
@@ -21,7 +23,9 @@ export const fr: Messages = {
   ...ggufFr,
   ...mailFr,
   ...securityFr,
+  ...auditFr,
   ...accessFr,
+  ...federationFr,
   problems,
   product: 'Smart AI Hub',
   common: {

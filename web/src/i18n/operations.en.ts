@@ -1,4 +1,4 @@
-/** Words of jobs, settings and the audit log. */
+/** Words of jobs and settings. */
 export const operationsEn = {
   jobs: {
     title: 'Jobs',
@@ -40,18 +40,5 @@ export const operationsEn = {
     defaultIs: (value: string) => `Default: ${value}`,
     notSet: 'Not set',
     sections: {} as Record<string, string>,
-  },
-  audit: {
-    title: 'Audit log',
-    lead: 'Who did what. Entries cannot be changed or removed.',
-    action: 'Action',
-    actor: 'Who',
-    target: 'What',
-    at: 'When',
-    emptyTitle: 'No entries',
-    emptyText: 'Nothing matches this filter.',
-    filterAction: 'Filter by action',
-    filterActor: 'Filter by person',
-    system: 'The hub',
   },
 }

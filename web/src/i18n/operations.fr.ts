@@ -50,17 +50,4 @@ export const operationsFr: typeof operationsEn = {
       Security: 'Sécurité',
     },
   },
-  audit: {
-    title: 'Journal d’audit',
-    lead: 'Qui a fait quoi. Les écritures ne peuvent être ni changées ni retirées.',
-    action: 'Action',
-    actor: 'Qui',
-    target: 'Quoi',
-    at: 'Quand',
-    emptyTitle: 'Aucune écriture',
-    emptyText: 'Rien ne correspond à ce filtre.',
-    filterAction: 'Filtrer par action',
-    filterActor: 'Filtrer par personne',
-    system: 'Le hub',
-  },
 }
