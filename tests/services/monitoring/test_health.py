@@ -79,7 +79,7 @@ def test_details_are_for_those_who_may_see_them(site: Site) -> None:
         assert site.hub.get(path, key=site.user).status == 403
         assert site.hub.get(path, key=site.admin).status == 200
     detail: Any = site.hub.get("/api/status/detailed", key=site.admin).json()
-    assert {p["name"] for p in detail["probes"]} == {"database", "migrations", "cache", "ai"}
+    assert {p["name"] for p in detail["probes"]} == {"audit", "database", "migrations", "cache", "ai"}
     database = next(p for p in detail["probes"] if p["name"] == "database")
     assert database["facts"]["limit"] == 50
     assert database["milliseconds"] > 0
