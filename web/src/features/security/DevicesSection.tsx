@@ -32,10 +32,11 @@ export function DevicesSection() {
     },
     onError: toasts.fail,
   })
-  const named = ({ browser, system }: Device) =>
-    browser !== null && system !== null
-      ? t.security.browserOn(browser, system)
-      : (browser ?? system ?? t.security.unknownBrowser)
+  const named = ({ browser, client, system }: Device) => {
+    if (client !== null) return t.security.program(client)
+    if (browser !== null && system !== null) return t.security.browserOn(browser, system)
+    return browser ?? system ?? t.security.unknownBrowser
+  }
   const columns: Column<Device>[] = [
     {
       key: 'browser',
