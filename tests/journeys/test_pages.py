@@ -97,6 +97,7 @@ PAGES = {
     "keys": "/account/keys",
     "credits": "/account/credits",
     "users": "/admin/users",
+    "roles": "/admin/roles",
     "models": "/admin/models",
     "jobs": "/admin/jobs",
     "settings": "/admin/settings",

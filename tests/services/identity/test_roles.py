@@ -69,7 +69,7 @@ async def test_every_role_has_what_the_matrix_says(hub: Runtime) -> None:
     await sync(hub, Module(name="rest", permissions=tuple(Permission(name, name) for name in sorted(EVERY))))
     have = await permissions(hub)
     assert have["super_admin"] == EVERY
-    assert have["admin"] == EVERY - {"roles:assign", "mail:open"}
+    assert have["admin"] == EVERY - {"roles:assign", "roles:manage", "mail:open"}
     assert have["manager"] == {
         "users:read", "credits:read", "credits:adjust", "roles:read", "models:read", "providers:read",
         "chat:use", "gateway:use", "keys:read", "keys:manage", "monitoring:read", "jobs:read",
