@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.cli.conftest import Done, Installation
+from tests.support.hub import Hub
 
 from aihub.kernel.postgres import EmbeddedPostgres
 
@@ -256,6 +257,16 @@ def test_the_doctor_works_without_a_database(installation: Installation) -> None
     assert "hidden-word" not in done.out + done.err
     assert installation.run("doctor", "--only", "nothing").code == 1
     assert {c["group"] for c in installation.json("doctor", "--only", "machine")} == {"machine"}
+
+
+def test_the_doctor_makes_nothing_in_an_empty_home(tmp_path: Path) -> None:
+    fresh = Installation(Hub(tmp_path / "home"), "")
+    done = fresh.run("doctor", "--json")
+    assert done.code == 0, done
+    database = next(c for c in done.json() if c["id"] == "D001")
+    assert database["level"] == "watch"
+    assert "aihub up" in database["findings"][0]["fix"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reader_that_leaves_early_is_no_error(installation: Installation) -> None:

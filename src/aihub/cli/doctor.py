@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -18,6 +19,8 @@ from aihub.kernel.config import KernelSettings
 from aihub.kernel.db.database import connect
 from aihub.kernel.errors import AihubError, NotFound
 from aihub.kernel.postgres import PostgresError
+from aihub.kernel.postgres.cluster import is_new
+from aihub.kernel.postgres.layout import Layout
 from aihub.kernel.settings import Settings
 from aihub.ops.doctor import Examined, examine
 
@@ -36,10 +39,20 @@ def doctor(
     asyncio.run(_doctor(only, as_json))
 
 
+def _nothing_yet(home: Path) -> bool:
+    try:
+        return is_new(Layout(home).data)
+    except OSError:  # somebody's folder, which the check of the database will tell
+        return False
+
+
 @contextlib.asynccontextmanager
 async def _patient(settings: Settings) -> AsyncIterator[Patient]:
     kernel = settings[KernelSettings]
     embedded = kernel.database_url is None
+    if embedded and _nothing_yet(kernel.home):  # starting it would make one; the doctor only looks
+        yield Patient(settings, None, None, embedded, nothing_yet=True)
+        return
     async with contextlib.AsyncExitStack() as stack:
         try:
             with Console(stderr=True, highlight=False).status("Opening the database") as status:

@@ -26,13 +26,14 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Patient:
     """What checks may look at. `database` is None when it could not be reached; that has its own check,
-    and `trouble` says why."""
+    and `trouble` says why. `nothing_yet`: the embedded server's data has yet to be made."""
 
     settings: Settings
     dsn: str | None
     database: Database | None
     embedded: bool
     trouble: str = ""
+    nothing_yet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

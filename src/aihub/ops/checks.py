@@ -86,6 +86,8 @@ async def file_modes(patient: Patient) -> Sequence[Finding]:
 
 
 async def database_reached(patient: Patient) -> Sequence[Finding]:
+    if patient.nothing_yet:
+        return [watch("There is no database here yet.", "Start the hub: 'aihub up' makes one.")]
     if patient.dsn is None or patient.database is None:
         why = f": {patient.trouble}" if patient.trouble else "."
         return [bad(f"The database cannot be reached{why}", "Start it, or correct DATABASE_URL.")]
