@@ -39,7 +39,7 @@ export const askForReset = (email: string) => sendOnly('/api/v1/password-reset',
 export const completeReset = (body: { token: string; new_password: string }) =>
   sendOnly('/api/v1/password-reset/complete', { method: 'POST', body })
 
-export const sendVerification = (body: { email?: string; current_password?: string }) =>
+export const sendVerification = (body: { email?: string }) =>
   fetchJson<{ email: string }>('/api/v1/me/email', { method: 'POST', body, expectsUnauthorized: true })
 
 export const verifyEmail = (token: string) =>

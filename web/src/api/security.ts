@@ -1,4 +1,5 @@
 /** Devices, fresh proofs, passkeys and authenticator apps. */
+import { queryOptions } from '@tanstack/react-query'
 import { fetchJson, sendOnly } from './client'
 import type { Device, Enrolment, Passkey, SecondFactor, Session } from './types'
 
@@ -83,6 +84,11 @@ export async function proveWithPasskey(): Promise<void> {
 }
 
 export const readSecondFactor = (signal?: AbortSignal) => fetchJson<SecondFactor>('/api/v1/second-factor', { signal })
+
+export const secondFactorQuery = queryOptions({
+  queryKey: ['security', 'second-factor'],
+  queryFn: ({ signal }) => readSecondFactor(signal),
+})
 
 export const beginTotp = () => fetchJson<Enrolment>('/api/v1/second-factor/totp', { method: 'POST' })
 

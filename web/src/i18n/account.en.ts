@@ -16,6 +16,8 @@ export const accountEn = {
     currentPassword: 'Current password',
     newPassword: 'New password',
     changePassword: 'Change password',
+    setPassword: 'Set a password',
+    noPasswordText: 'You sign in without one. With a password you can also sign in where that way is closed.',
     passwordChanged: 'Password changed',
   },
   keys: {

@@ -17,6 +17,8 @@ export const accountFr: typeof accountEn = {
     currentPassword: 'Mot de passe actuel',
     newPassword: 'Nouveau mot de passe',
     changePassword: 'Changer le mot de passe',
+    setPassword: 'Définir un mot de passe',
+    noPasswordText: 'Vous vous connectez sans. Un mot de passe permet aussi d’entrer là où cette voie est fermée.',
     passwordChanged: 'Mot de passe changé',
   },
   keys: {

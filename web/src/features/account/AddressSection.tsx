@@ -1,4 +1,4 @@
-import { Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Problem } from '@/api/client'
@@ -55,9 +55,8 @@ function ChangeDialog({ onClose }: { onClose: () => void }) {
   const { t } = useLanguage()
   const toasts = useToasts()
   const [email, setEmail] = useState('')
-  const [password, setPassword] = useState('')
   const change = useMutation({
-    mutationFn: () => sendVerification({ email: email.trim(), current_password: password }),
+    mutationFn: () => sendVerification({ email: email.trim() }),
     onSuccess: (asked) => {
       toasts.say(t.address.sent(asked.email))
       onClose()
@@ -69,7 +68,7 @@ function ChangeDialog({ onClose }: { onClose: () => void }) {
       title={t.address.change}
       action={t.address.send}
       busy={change.isPending}
-      ready={email.trim() !== '' && password !== ''}
+      ready={email.trim() !== ''}
       error={change.error}
       onSubmit={() => change.mutate()}
       onClose={onClose}
@@ -85,14 +84,6 @@ function ChangeDialog({ onClose }: { onClose: () => void }) {
         value={email}
         error={problem?.fieldError('email')}
         onChange={(event) => setEmail(event.currentTarget.value)}
-      />
-      <PasswordInput
-        label={t.profile.currentPassword}
-        autoComplete="current-password"
-        visibilityToggleButtonProps={{ 'aria-label': t.common.showPassword, tabIndex: 0 }}
-        value={password}
-        error={problem?.fieldError('current_password')}
-        onChange={(event) => setPassword(event.currentTarget.value)}
       />
     </FormDialog>
   )

@@ -1,8 +1,9 @@
-import { Button, PasswordInput, SegmentedControl, Stack, Text, TextInput, useMantineColorScheme } from '@mantine/core'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Button, PasswordInput, SegmentedControl, Skeleton, Stack, Text, TextInput, useMantineColorScheme } from '@mantine/core'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Problem } from '@/api/client'
 import { changeMe, changePassword } from '@/api/identity'
+import { secondFactorQuery } from '@/api/security'
 import { updateAccount } from '@/api/session'
 import { useLanguage } from '@/i18n'
 import { ErrorPanel } from '@/ui/ErrorPanel'
@@ -131,6 +132,8 @@ function Password() {
   const { t } = useLanguage()
   const { user } = useSession()
   const toasts = useToasts()
+  const client = useQueryClient()
+  const has = useQuery(secondFactorQuery)
   const [current, setCurrent] = useState('')
   const [next, setNext] = useState('')
   const change = useMutation({
@@ -139,28 +142,40 @@ function Password() {
       setCurrent('')
       setNext('')
       toasts.say(t.profile.passwordChanged)
+      void client.invalidateQueries({ queryKey: secondFactorQuery.queryKey })
     },
   })
+  if (has.isPending) {
+    return (
+      <Section title={t.profile.password}>
+        <Skeleton height={180} maw={FORM_WIDTH} />
+      </Section>
+    )
+  }
+  // Whoever came by a provider or a passkey may have none; a fresh proof stands in for it.
+  const none = has.data?.password === false
   return (
     <Section title={t.profile.password}>
       <form
         onSubmit={(event) => {
           event.preventDefault()
-          change.mutate({ current_password: current, new_password: next })
+          change.mutate(none ? { new_password: next } : { current_password: current, new_password: next })
         }}
       >
         <Stack gap="md" maw={FORM_WIDTH}>
           <input type="hidden" autoComplete="username" value={user.email} readOnly />
-          <PasswordInput
-            label={t.profile.currentPassword}
-            autoComplete="current-password"
-            required
-            withAsterisk={false}
-            visibilityToggleButtonProps={{ 'aria-label': t.common.showPassword, tabIndex: 0 }}
-            value={current}
-            error={change.error instanceof Problem ? change.error.fieldError('current_password') : null}
-            onChange={(event) => setCurrent(event.currentTarget.value)}
-          />
+          {!none && (
+            <PasswordInput
+              label={t.profile.currentPassword}
+              autoComplete="current-password"
+              required
+              withAsterisk={false}
+              visibilityToggleButtonProps={{ 'aria-label': t.common.showPassword, tabIndex: 0 }}
+              value={current}
+              error={change.error instanceof Problem ? change.error.fieldError('current_password') : null}
+              onChange={(event) => setCurrent(event.currentTarget.value)}
+            />
+          )}
           <NewPassword
             label={t.profile.newPassword}
             value={next}
@@ -172,16 +187,16 @@ function Password() {
           />
           {change.isError && <ErrorPanel error={change.error} compact />}
           <Text size="sm" c="dimmed">
-            {t.profile.passwordText}
+            {none ? t.profile.noPasswordText : t.profile.passwordText}
           </Text>
           <div>
             <Button
               type="submit"
               variant="default"
-              disabled={current === '' || next === ''}
+              disabled={(current === '' && !none) || next === ''}
               loading={change.isPending}
             >
-              {t.profile.changePassword}
+              {none ? t.profile.setPassword : t.profile.changePassword}
             </Button>
           </div>
         </Stack>

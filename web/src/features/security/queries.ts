@@ -1,10 +1,7 @@
 import { queryOptions } from '@tanstack/react-query'
-import { listDevices, listPasskeys, readSecondFactor } from '@/api/security'
+import { listDevices, listPasskeys } from '@/api/security'
 
-export const secondFactorQuery = queryOptions({
-  queryKey: ['security', 'second-factor'],
-  queryFn: ({ signal }) => readSecondFactor(signal),
-})
+export { secondFactorQuery } from '@/api/security'
 
 export const passkeysQuery = queryOptions({
   queryKey: ['security', 'passkeys'],

@@ -93,8 +93,9 @@ class Passkey:
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """What a person has besides their password. `required`: one of their roles asks for it."""
+    """What a person can show. `required`: one of their roles asks for more than a password."""
 
+    password: bool
     totp_since: datetime | None
     recovery_codes_left: int
     passkeys: int

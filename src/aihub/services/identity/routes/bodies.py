@@ -74,7 +74,9 @@ class ProfileChange(BaseModel):
 
 
 class PasswordChange(BaseModel):
-    current_password: Password
+    """Without `current_password`: the first password of an account that has none."""
+
+    current_password: Password | None = None
     new_password: Password
 
 

@@ -90,6 +90,9 @@ class ProofRequest(BaseModel):
 
 
 class SecondFactorBody(BaseModel):
+    """`password`: whether the account has one; people who came by a provider or a passkey may not."""
+
+    password: bool
     totp_since: datetime | None
     recovery_codes_left: int
     passkeys: int
@@ -143,6 +146,7 @@ def passkey_body(passkey: Passkey) -> PasskeyBody:
 
 def second_factor_body(has: SecondFactor) -> SecondFactorBody:
     return SecondFactorBody(
+        password=has.password,
         totp_since=has.totp_since,
         recovery_codes_left=has.recovery_codes_left,
         passkeys=has.passkeys,

@@ -16,7 +16,8 @@ from aihub.services.identity.domain import LONGEST_PASSWORD
 from aihub.services.identity.routes.bodies import Email, Name, Password
 from aihub.services.identity.routes.invitations import LinkToken, Token
 from aihub.services.identity.routes.ways import caller_of
-from aihub.services.identity.service import Doorkeeper, IdentityAuthenticator
+from aihub.services.identity.service import IdentityAuthenticator
+from aihub.services.identity.service.proof import require_fresh
 
 router = APIRouter(prefix="/api/v1", tags=["identity"])
 PUBLIC = frozenset(
@@ -41,10 +42,9 @@ class ResetCompletion(BaseModel):
 
 
 class AddressRequest(BaseModel):
-    """Without `email`: the address one has. Another one needs `current_password`."""
+    """Without `email`: the address one has."""
 
     email: Email | None = None
-    current_password: Password | None = None
 
 
 class AddressBody(BaseModel):
@@ -108,13 +108,14 @@ async def complete_reset(request: Request, body: ResetCompletion) -> None:
 
 @router.post("/me/email", status_code=202)
 async def send_verification(request: Request, body: AddressRequest, actor: SignedIn) -> AddressBody:
-    """Send a letter that proves an address to be one's own. A new address counts once its link is used."""
+    """Send a letter that proves an address to be one's own. A new one needs a fresh proof, and counts once its
+    link is used."""
     if actor.session_id is None:
         raise SessionRequired()
     runtime = _runtime(request)
-    await runtime.get(Limiter).take("mail.address", str(actor.user_id))
     if body.email is not None:
-        await runtime.get(Doorkeeper).confirm(actor, body.current_password or "", caller_of(request))
+        await require_fresh(runtime, actor)
+    await runtime.get(Limiter).take("mail.address", str(actor.user_id))
     async with runtime.database.work(system("verify an address")) as work:
         to = await service.send_verification(
             work, actor, email=body.email, post=runtime.get(Post), clock=runtime.clock

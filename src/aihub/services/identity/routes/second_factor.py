@@ -27,7 +27,7 @@ Proven = Annotated[Actor, fresh()]
 
 @router.get("/second-factor")
 async def read_second_factor(request: Request, actor: SignedIn) -> SecondFactorBody:
-    """What you have besides your password, and whether your role needs it."""
+    """What you have to show that it is you, and whether your role needs more than a password."""
     actor = by_person(actor)
     async with runtime_of(request).database.work(actor.scope) as work:
         return second_factor_body(

@@ -22,6 +22,8 @@ from aihub.services.identity.routes.bodies import (
 from aihub.services.identity.routes.entering import browser_may, with_cookie
 from aihub.services.identity.routes.ways import by_person, caller_of, required_roles, runtime_of
 from aihub.services.identity.service import COOKIE, Doorkeeper, IdentityAuthenticator
+from aihub.services.identity.service.first_password import set_first_password
+from aihub.services.identity.service.proof import require_fresh
 
 router = APIRouter(prefix="/api/v1", tags=["identity"])
 PUBLIC = frozenset({"/api/v1/setup", "POST /api/v1/session"})
@@ -104,8 +106,13 @@ async def change_me(request: Request, body: ProfileChange, actor: SignedIn) -> A
 
 @router.post("/me/password", status_code=204)
 async def change_password(request: Request, body: PasswordChange, actor: SignedIn) -> None:
-    """Change one's own password; one's other sessions end."""
-    doorkeeper = runtime_of(request).get(Doorkeeper)
-    await doorkeeper.change_password(
-        by_person(actor), body.current_password, body.new_password, caller_of(request)
+    """Change one's own password; one's other sessions end. The first one needs a fresh proof instead of the
+    current one."""
+    runtime, actor = runtime_of(request), by_person(actor)
+    if body.current_password is None:
+        await require_fresh(runtime, actor)
+        await set_first_password(runtime.database, actor, body.new_password)
+        return
+    await runtime.get(Doorkeeper).change_password(
+        actor, body.current_password, body.new_password, caller_of(request)
     )

@@ -28,6 +28,7 @@ from aihub.services.identity.domain import (
     totp_step,
 )
 from aihub.services.identity.queries import factors
+from aihub.services.identity.queries.federation import has_password
 from aihub.services.identity.service.accounts import may_change
 
 ISSUER = "Smart AI Hub"
@@ -48,9 +49,10 @@ class Enrolment:
 
 
 async def second_factor_of(work: Work, user_id: UUID, required: Collection[str]) -> SecondFactor:
-    """What the user has besides a password. `required`: the roles that need it."""
+    """What the user has to show that it is them. `required`: the roles that need more than a password."""
     access = await queries.access(work, user_id)
     return SecondFactor(
+        await has_password(work, user_id),
         await factors.totp_since(work, user_id),
         await factors.recovery_codes_left(work, user_id),
         len(await factors.passkeys(work, user_id)),
