@@ -22,6 +22,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 IDENTIFIERS = {
     "conversation_id", "message_id", "run_id", "key_id", "user_id", "provider_id", "model_id", "job_id",
     "token", "model", "name", "session_id", "passkey_id", "invitation_id", "letter_id", "role_id", "grant_id", "entry_id",
+    "handle", "link_id", "sign_in_provider_id",
 }  # fmt: skip
 PUBLIC_BY_LINK = {("get", "/api/v1/shared/{token}")}
 

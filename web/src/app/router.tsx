@@ -21,15 +21,15 @@ export function createRouter() {
         },
         {
           path: '/sign-in/link',
-          lazy: async () => ({ Component: (await import('@/features/federation/LinkFirstPage')).LinkFirstPage }),
+          lazy: async () => ({ Component: (await import('@/features/entry/LinkFirstPage')).LinkFirstPage }),
         },
         {
           path: '/sign-in/code',
-          lazy: async () => ({ Component: (await import('@/features/federation/CodePage')).CodePage }),
+          lazy: async () => ({ Component: (await import('@/features/entry/CodePage')).CodePage }),
         },
         {
           path: '/proven',
-          lazy: async () => ({ Component: (await import('@/features/federation/ProvenPage')).ProvenPage }),
+          lazy: async () => ({ Component: (await import('@/features/security/ProvenPage')).ProvenPage }),
         },
         {
           path: '/invite',
@@ -48,6 +48,10 @@ export function createRouter() {
           lazy: async () => ({ Component: (await import('@/features/entry/VerifyPage')).VerifyPage }),
         },
         {
+          path: '/certificate',
+          lazy: async () => ({ Component: (await import('@/features/entry/CertificatePage')).CertificatePage }),
+        },
+        {
           path: '/s/:token',
           lazy: async () => ({ Component: (await import('@/features/shared/SharedPage')).SharedPage }),
         },
@@ -57,7 +61,7 @@ export function createRouter() {
             {
               path: 'link-sign-in',
               lazy: async () => ({
-                Component: (await import('@/features/federation/ConfirmLinkPage')).ConfirmLinkPage,
+                Component: (await import('@/features/entry/ConfirmLinkPage')).ConfirmLinkPage,
               }),
             },
             {
@@ -87,6 +91,12 @@ export function createRouter() {
                       path: 'account/security',
                       lazy: async () => ({
                         Component: (await import('@/features/security/SecurityPage')).SecurityPage,
+                      }),
+                    },
+                    {
+                      path: 'account/privacy',
+                      lazy: async () => ({
+                        Component: (await import('@/features/privacy/PrivacyPage')).PrivacyPage,
                       }),
                     },
                     {

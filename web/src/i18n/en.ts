@@ -2,6 +2,7 @@ import { entryEn } from './entry.en'
 import { chatEn } from './chat.en'
 import { accountEn } from './account.en'
 import { usersEn } from './users.en'
+import { keysEn } from './keys.en'
 import { modelsEn } from './models.en'
 import { operationsEn } from './operations.en'
 import { ggufEn } from './gguf.en'
@@ -10,6 +11,7 @@ import { securityEn } from './security.en'
 import { auditEn } from './audit.en'
 import { accessEn } from './access.en'
 import { federationEn } from './federation.en'
+import { privacyEn } from './privacy.en'
 import type { Said } from './problems.fr'
 
 export const en = {
@@ -17,6 +19,7 @@ export const en = {
   ...chatEn,
   ...accountEn,
   ...usersEn,
+  ...keysEn,
   ...modelsEn,
   ...operationsEn,
   ...ggufEn,
@@ -25,6 +28,7 @@ export const en = {
   ...auditEn,
   ...accessEn,
   ...federationEn,
+  ...privacyEn,
   /** The hub's errors by code, where a language has its own words for them. English is what the hub speaks. */
   problems: {} as Record<string, Said>,
   product: 'Smart AI Hub',

@@ -2,6 +2,7 @@ import { entryFr } from './entry.fr'
 import { chatFr } from './chat.fr'
 import { accountFr } from './account.fr'
 import { usersFr } from './users.fr'
+import { keysFr } from './keys.fr'
 import { modelsFr } from './models.fr'
 import { operationsFr } from './operations.fr'
 import { ggufFr } from './gguf.fr'
@@ -11,6 +12,7 @@ import { securityFr } from './security.fr'
 import { auditFr } from './audit.fr'
 import { accessFr } from './access.fr'
 import { federationFr } from './federation.fr'
+import { privacyFr } from './privacy.fr'
 import { problems } from './problems.fr'
 
 export const fr: Messages = {
@@ -18,6 +20,7 @@ export const fr: Messages = {
   ...chatFr,
   ...accountFr,
   ...usersFr,
+  ...keysFr,
   ...modelsFr,
   ...operationsFr,
   ...ggufFr,
@@ -26,6 +29,7 @@ export const fr: Messages = {
   ...auditFr,
   ...accessFr,
   ...federationFr,
+  ...privacyFr,
   problems,
   product: 'Smart AI Hub',
   common: {

@@ -7,6 +7,118 @@ export interface Said {
 const TRY_AGAIN = 'Réessayez dans quelques secondes.'
 
 export const problems: Record<string, Said> = {
+  'account.leaving': {
+    title: 'Ce compte va être effacé',
+    remedy: 'Connectez-vous et choisissez « Garder mon compte » avant cette date.',
+  },
+  'federation.account_inactive': {
+    title: 'Votre compte sur ce hub est désactivé',
+    remedy: 'Demandez à un administrateur de le réactiver.',
+  },
+  'federation.address_refused': {
+    title: 'Le hub n’appelle pas cette adresse',
+    remedy: 'Utilisez l’adresse https publique du fournisseur. Pour votre propre réseau, autorisez les adresses privées.',
+  },
+  'federation.attempt_invalid': {
+    title: 'Cette connexion a expiré ou a déjà servi',
+    remedy: 'Recommencez sur la page de connexion et terminez en dix minutes, dans le même navigateur.',
+  },
+  'federation.denied': {
+    title: 'Le fournisseur ne vous a pas connecté',
+    remedy: 'Réessayez. Si cela persiste, demandez à qui le gère si vous pouvez utiliser ce hub.',
+  },
+  'federation.domain_refused': {
+    title: 'Aucun compte n’est créé pour une adresse comme la vôtre',
+    remedy: 'Utilisez l’adresse de votre organisation, ou demandez une invitation à un administrateur.',
+  },
+  'federation.email_missing': {
+    title: 'Le fournisseur n’a pas donné votre adresse e-mail',
+    remedy: 'Autorisez-la chez lui, ou demandez à un administrateur d’ajouter la portée « email ».',
+  },
+  'federation.email_unverified': {
+    title: 'Le fournisseur ne se porte pas garant de votre adresse e-mail',
+    remedy: 'Confirmez votre adresse chez lui, puis reconnectez-vous.',
+  },
+  'federation.handle_taken': {
+    title: 'Il y a déjà un fournisseur avec ce nom court ou cet émetteur',
+    remedy: 'Choisissez un autre nom court, ou modifiez le fournisseur existant.',
+  },
+  'federation.hub_address': {
+    title: 'Les fournisseurs ne peuvent pas renvoyer à cette adresse',
+    remedy: 'Ouvrez le hub à l’adresse de AIHUB_PUBLIC_URL, ou réglez celle-ci sur l’adresse utilisée.',
+  },
+  'federation.issuer_changed': {
+    title: 'Le fournisseur se nomme autrement que ce qui est réglé ici',
+    remedy: 'Prévenez un administrateur. L’émetteur doit être exactement celui que le fournisseur publie.',
+  },
+  'federation.last_way': {
+    title: 'C’est votre dernier moyen de vous connecter',
+    remedy: 'Choisissez d’abord un mot de passe ou ajoutez une clé d’accès.',
+  },
+  'federation.link_taken': {
+    title: 'Ce compte du fournisseur est associé à un autre compte d’ici',
+    remedy: 'Dissociez-le d’abord là-bas, ou prenez un autre compte chez le fournisseur.',
+  },
+  'federation.no_account': {
+    title: 'Vous n’avez pas encore de compte sur ce hub',
+    remedy: 'Demandez une invitation à un administrateur ; vous pourrez ensuite associer cette connexion.',
+  },
+  'federation.proof_of_another': {
+    title: 'Le fournisseur a connecté quelqu’un d’autre',
+    remedy: 'Connectez-vous là-bas avec le compte associé à celui-ci.',
+  },
+  'federation.proof_stale': {
+    title: 'Le fournisseur ne vous a rien redemandé',
+    remedy: 'Donnez une autre preuve, comme une clé d’accès ; ou déconnectez-vous puis reconnectez-vous.',
+  },
+  'federation.provider_error': {
+    title: 'Le fournisseur de connexion ne fonctionne pas comme il devrait',
+    remedy: 'Réessayez dans une minute, ou connectez-vous autrement. Un administrateur peut le vérifier.',
+  },
+  'federation.provider_unfit': {
+    title: 'La réponse du fournisseur de connexion ne convient pas',
+    remedy: 'Prévenez un administrateur : les réglages d’ici et de là-bas sont à comparer.',
+  },
+  'federation.provider_unknown': {
+    title: 'Ce moyen de connexion n’existe pas',
+    remedy: 'Rechargez la page de connexion et choisissez-en un qu’elle montre.',
+  },
+  'federation.provider_unreachable': {
+    title: 'Le fournisseur de connexion est injoignable',
+    remedy: 'Réessayez dans une minute, ou connectez-vous autrement.',
+  },
+  'federation.token_refused': {
+    title: 'La preuve de votre identité donnée par le fournisseur n’a pas tenu',
+    remedy: 'Recommencez. Si cela persiste, prévenez un administrateur : quelqu’un interfère peut-être.',
+  },
+  'privacy.confirmation_wrong': {
+    title: 'Ce que vous avez tapé n’est pas l’adresse du compte',
+    remedy: 'Tapez l’adresse du compte à supprimer, telle qu’elle est affichée.',
+  },
+  'privacy.deletion_pending': {
+    title: 'La suppression de ce compte est déjà demandée',
+    remedy: 'Attendez qu’il soit effacé, ou gardez d’abord le compte.',
+  },
+  'privacy.export_failed': {
+    title: 'L’export n’a pas pu être fait',
+    remedy: 'Demandez-le de nouveau ; s’il échoue encore, dites-en l’heure à votre administrateur.',
+  },
+  'privacy.export_gone': {
+    title: 'Cet export n’existe pas, ou plus',
+    remedy: 'Le fichier d’un export est supprimé après 24 heures. Demandez-en un nouveau.',
+  },
+  'privacy.no_certificate': {
+    title: 'Aucun certificat pour ce lien',
+    remedy: 'Ouvrez le lien entier du message, ou le fichier qui y était joint.',
+  },
+  'privacy.no_deletion': {
+    title: 'Il n’y a pas de suppression à annuler',
+    remedy: 'Rien n’a été demandé, c’est déjà annulé, ou l’effacement a commencé et ne s’arrête plus.',
+  },
+  'privacy.own_account': {
+    title: 'Un administrateur ne se supprime pas ainsi',
+    remedy: 'Utilisez la page Vie privée de votre propre compte.',
+  },
   'auth.csrf': { title: 'La demande ne vient pas d’une page du hub', remedy: 'Rechargez la page, puis réessayez.' },
   'auth.forbidden': { title: 'Vous n’avez pas ce droit', remedy: 'Demandez-le à un administrateur.' },
   'auth.insecure_address': {

@@ -10,6 +10,7 @@ import { useLanguage } from '@/i18n'
 import { EntryPage } from '@/ui/EntryPage'
 import { ErrorPanel } from '@/ui/ErrorPanel'
 import { PasskeySignIn } from './PasskeySignIn'
+import { ProviderButtons } from './ProviderButtons'
 
 /** Only a path of this site: a link must not be able to send someone elsewhere after sign-in. */
 function safeNext(next: string | null): string {
@@ -19,6 +20,7 @@ function safeNext(next: string | null): string {
 export function SignInPage() {
   const { t } = useLanguage()
   const [search] = useSearchParams()
+  const next = search.get('next')
   const navigate = useNavigate()
   const client = useQueryClient()
   const [email, setEmail] = useState('')
@@ -26,7 +28,7 @@ export function SignInPage() {
   const [code, setCode] = useState<string | null>(null)
   const enter = async (session: Session) => {
     enterSession(client, session)
-    await navigate(safeNext(search.get('next')), { replace: true })
+    await navigate(safeNext(next), { replace: true })
   }
   const entering = useMutation({
     mutationFn: () => signIn({ email: email.trim(), password, ...(code === null ? {} : { code: code.trim() }) }),
@@ -83,8 +85,9 @@ export function SignInPage() {
     )
   }
   return (
-    <EntryPage title={t.signIn.title} {...(search.has('next') ? { lead: t.signIn.ended } : {})}>
+    <EntryPage title={t.signIn.title} {...(next === null ? {} : { lead: next === '/link-sign-in' ? t.federation.linkLead : t.signIn.ended })}>
       <PasskeySignIn busy={entering.isPending || entering.isSuccess} onEntered={enter} />
+      <ProviderButtons next={next ?? '/'} problem={search.get('problem')} />
       <Divider label={t.entry.or} my="md" />
       <form
         onSubmit={(event) => {

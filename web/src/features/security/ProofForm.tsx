@@ -2,19 +2,24 @@ import { Button, Group, PasswordInput, Skeleton, Stack, Text, TextInput } from '
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useState } from 'react'
+import { linksQuery } from '@/api/federation'
 import { passkeyObstacle, proveWithCode, proveWithPasskey, proveWithPassword, wasCancelled } from '@/api/security'
 import { useLanguage } from '@/i18n'
 import { ErrorPanel } from '@/ui/ErrorPanel'
+import { ProviderProof } from './ProviderProof'
 import { secondFactorQuery } from './queries'
 
 /** A fresh proof: by passkey, code or password, whatever the person has. */
-export function ProofForm({ password, onProven }: { password: boolean; onProven: () => void }) {
+export function ProofForm({ password: asks, onProven }: { password: boolean; onProven: () => void }) {
   const { t } = useLanguage()
   const has = useQuery(secondFactorQuery)
   const [chosen, setChosen] = useState<'password' | 'code' | null>(null)
   const [typed, setTyped] = useState('')
   const proving = useMutation({ mutationFn: (prove: () => Promise<void>) => prove(), onSuccess: onProven })
-  if (has.isPending) return <Skeleton height={96} />
+  const links = useQuery(linksQuery)
+  if (has.isPending || links.isPending) return <Skeleton height={96} />
+  // Whoever came through a provider may have none.
+  const password = asks && links.data?.password !== false
 
   const codes = has.data !== undefined && has.data.totp_since !== null
   const passkeys = has.data !== undefined && has.data.passkeys > 0 && passkeyObstacle() === null
@@ -41,6 +46,7 @@ export function ProofForm({ password, onProven }: { password: boolean; onProven:
             {t.proof.withPasskey}
           </Button>
         )}
+        {asks && <ProviderProof onProven={onProven} />}
         {way === 'password' && (
           <PasswordInput
             label={t.proof.password}

@@ -2,6 +2,7 @@ import { useLanguage } from '@/i18n'
 import { Page } from '@/ui/Page'
 import { AppSection } from './AppSection'
 import { DevicesSection } from './DevicesSection'
+import { LinksSection } from './LinksSection'
 import { PasskeysSection } from './PasskeysSection'
 
 export function SecurityPage() {
@@ -10,6 +11,7 @@ export function SecurityPage() {
     <Page title={t.security.title} lead={t.security.lead}>
       <PasskeysSection />
       <AppSection />
+      <LinksSection />
       <DevicesSection />
     </Page>
   )

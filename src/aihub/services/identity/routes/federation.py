@@ -48,15 +48,15 @@ _LINKED_PAGE, _PROVEN_PAGE = "/account/security", "/proven"
 _MINE = "federation."
 
 
-class ChoiceBody(BaseModel):
+class SignInChoiceBody(BaseModel):
     """A provider that people may sign in with."""
 
     handle: str
     name: str
 
 
-class ChoicesBody(BaseModel):
-    items: list[ChoiceBody]
+class SignInChoicesBody(BaseModel):
+    items: list[SignInChoiceBody]
 
 
 class DepartureRequest(BaseModel):
@@ -73,7 +73,7 @@ class DepartureBody(BaseModel):
     url: str
 
 
-class ProblemBody(BaseModel):
+class SignInProblemBody(BaseModel):
     """Why a sign-in with a provider failed, in words."""
 
     code: str
@@ -81,7 +81,7 @@ class ProblemBody(BaseModel):
     remedy: str
 
 
-class WaitingBody(BaseModel):
+class SignInStepBody(BaseModel):
     """What has to be done in this browser before a sign-in with a provider goes on."""
 
     step: Literal["link", "code"]
@@ -103,7 +103,7 @@ class CodeStepBody(GoOnBody):
     session: SessionBody
 
 
-class LinkBody(BaseModel):
+class LinkedSignInBody(BaseModel):
     """An account at a provider that signs in to one's own."""
 
     id: UUID
@@ -114,17 +114,20 @@ class LinkBody(BaseModel):
     last_used_at: datetime | None
 
 
-class LinksBody(BaseModel):
-    items: list[LinkBody]
+class LinkedSignInsBody(BaseModel):
+    """`password`: whether one can sign in with a password, too."""
+
+    items: list[LinkedSignInBody]
     next_cursor: str | None = None
+    password: bool
 
 
 @router.get("/session/oidc")
-async def list_sign_in_choices(request: Request) -> ChoicesBody:
+async def list_sign_in_choices(request: Request) -> SignInChoicesBody:
     """The providers that people may sign in with."""
     async with runtime_of(request).database.work(system("sign-in page")) as work:
         choices = await federation.sign_in_choices(work)
-    return ChoicesBody(items=[ChoiceBody(handle=handle, name=name) for handle, name in choices])
+    return SignInChoicesBody(items=[SignInChoiceBody(handle=handle, name=name) for handle, name in choices])
 
 
 @router.post("/session/oidc")
@@ -135,20 +138,20 @@ async def begin_sign_in(request: Request, response: Response, body: SignInDepart
 
 
 @router.get("/session/oidc/problem")
-async def read_sign_in_problem(code: Annotated[str, Query(max_length=100)]) -> ProblemBody:
+async def read_sign_in_problem(code: Annotated[str, Query(max_length=100)]) -> SignInProblemBody:
     """What a code on the sign-in page means."""
     for kind in catalogue():
         if kind.code == code and code.startswith(_MINE):
-            return ProblemBody(code=code, title=kind.title, remedy=kind.remedy)
+            return SignInProblemBody(code=code, title=kind.title, remedy=kind.remedy)
     raise NotFound("There is no such code.")
 
 
 @router.get("/session/oidc/waiting")
-async def read_waiting(request: Request) -> WaitingBody:
+async def read_waiting(request: Request) -> SignInStepBody:
     """The step that a sign-in with a provider waits for in this browser."""
     async with runtime_of(request).database.work(system("sign in with a provider")) as work:
         waits = await federation.look_at_waiting(work, _browser(request) or "", runtime_of(request).clock)
-    return WaitingBody(step=waits.step, provider=waits.provider, email=waits.identity.email)
+    return SignInStepBody(step=waits.step, provider=waits.provider, email=waits.identity.email)
 
 
 @router.post("/session/oidc/code")
@@ -194,12 +197,13 @@ async def begin_proof(
 
 
 @router.get("/linked-sign-ins")
-async def list_links(request: Request, actor: SignedIn) -> LinksBody:
+async def list_links(request: Request, actor: SignedIn) -> LinkedSignInsBody:
     """Your accounts at providers that sign you in here, the newest first."""
     actor = by_person(actor)
     async with runtime_of(request).database.work(actor.scope) as work:
         found = await federation.list_links(work, actor.user_id)
-    return LinksBody(items=[link_body(link) for link in found])
+        password = await federation.has_password(work, actor.user_id)
+    return LinkedSignInsBody(items=[link_body(link) for link in found], password=password)
 
 
 @router.post("/linked-sign-ins")
@@ -226,8 +230,8 @@ async def unlink(request: Request, link_id: UUID, actor: Proven) -> None:
         await federation.unlink(work, actor, link_id)
 
 
-def link_body(link: LinkedSignIn) -> LinkBody:
-    return LinkBody(
+def link_body(link: LinkedSignIn) -> LinkedSignInBody:
+    return LinkedSignInBody(
         id=link.id,
         provider=link.provider,
         handle=link.handle,

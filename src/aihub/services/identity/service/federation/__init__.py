@@ -2,6 +2,7 @@
 
 from aihub.services.identity.service.federation.entering import Entered, Entrance
 from aihub.services.identity.service.federation.links import (
+    has_password,
     link,
     link_waiting,
     list_links,
@@ -35,6 +36,7 @@ __all__ = [
     "create_provider",
     "delete_provider",
     "find_provider",
+    "has_password",
     "home_of",
     "link",
     "link_waiting",

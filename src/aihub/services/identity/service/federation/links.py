@@ -39,6 +39,11 @@ async def list_links(work: Work, user_id: UUID) -> list[LinkedSignIn]:
     return await federation.links(work, user_id)
 
 
+async def has_password(work: Work, user_id: UUID) -> bool:
+    """Whether the user can sign in with a password, too."""
+    return await federation.has_password(work, user_id)
+
+
 async def link(
     work: Work, actor: Actor, provider: IdentityProvider, identity: Identity, clock: Clock
 ) -> None:
