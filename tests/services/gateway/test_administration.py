@@ -352,3 +352,22 @@ async def test_a_model_of_ones_own_comes_first(dsn: str, home: Path) -> None:
         own = (await names_of(hub))["my-model-q4"]
         assert (own["upstream_name"], own["demonstration"]) == ("My Model Q4", False)
         assert (await hub.gateway.default_model(hub.admin.actor)).name == "my-model-q4"
+
+
+async def test_a_change_is_told_before_and_after_and_without_the_key(hub: Hub) -> None:
+    provider = (await hub.call("POST", "/api/v1/providers", wish(hub, api_key=SECRET))).json()
+    hub.provider_id = provider["id"]
+    await hub.add_model("alpha")
+    changes = {"name": "q", "api_key": "sk-another-secret-0123456789"}
+    assert (await hub.call("PATCH", f"/api/v1/providers/{provider['id']}", changes)).status == 200
+    models = (await hub.call("GET", "/api/v1/models")).json()["items"]
+    model = next(one["id"] for one in models if one["name"] == "alpha")
+    changed = {"input_price": "2.5", "aliases": ["first"]}
+    assert (await hub.call("PATCH", f"/api/v1/models/{model}", changed)).status == 200
+    async with hub.runtime.database.work(system("test")) as work:
+        lines = {line.action: line.changes for line in (await audit.page(work, cursor=None, limit=50)).items}
+    assert lines["provider.change"] == {"name": ["p", "q"], "api_key": ["[masked]", "[masked]"]}
+    told = lines["model.change"] or {}
+    assert told.keys() == {"input_price", "aliases"}
+    assert told["aliases"] == [[], ["first"]]
+    assert str(told["input_price"][1]).startswith("2.5")

@@ -154,6 +154,8 @@ async def adjust(
         target_kind="user",
         target_id=str(owner_id),
         details={"amount": credits_text(amount), "reason": reason, "entry": entry.id},
+        before={"balance": credits_text(entry.balance_after - amount)},
+        after={"balance": credits_text(entry.balance_after)},
     )
     return entry
 

@@ -137,6 +137,7 @@ async def change_provider(
     row = _found(await queries.provider_to_change(work, provider_id))
     if row.kind == "embedded" and not set(changes) <= {"enabled"}:
         raise BuiltInProvider("Only 'enabled' can be changed.")
+    before = _state(row)
     if changes.get("name", row.name) != row.name:
         await _require_free_provider_name(work, changes["name"])
         row.name = changes["name"]
@@ -151,7 +152,7 @@ async def change_provider(
     row.allow_private = changes.get("allow_private", row.allow_private)
     row.enabled = changes.get("enabled", row.enabled)
     await queries.store(work, row)
-    await _record(work, actor, "provider.change", row, dict(changes))
+    await _record(work, actor, "provider.change", row, {}, before, _state(row))
     return _seen(row, settings)
 
 
@@ -224,13 +225,12 @@ async def change_model(
     name, aliases = changes.get("name", row.name), changes.get("aliases", row.aliases)
     if (name, list(aliases)) != (row.name, row.aliases):
         await _require_free_names(work, name, aliases, row.id)
+    before = {field: getattr(row, field) for field in changes} | _prices(row)
     for field, value in changes.items():
         setattr(row, field, list(value) if field == "aliases" else value)
     await queries.store(work, row)
-    details = {k: v for k, v in changes.items() if not k.endswith("_price")}
-    if any(field.endswith("_price") for field in changes):
-        details |= _prices(row)
-    await _record(work, actor, "model.change", row, details)
+    after = {field: getattr(row, field) for field in changes} | _prices(row)
+    await _record(work, actor, "model.change", row, {}, before, after)
     return (await _with_providers(work, [row]))[0]
 
 
@@ -280,6 +280,8 @@ async def _record(
     action: str,
     row: models.Provider | models.Model,
     details: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> None:
     kind = action.partition(".")[0]
     await audit.record(
@@ -289,7 +291,20 @@ async def _record(
         target_kind=kind,
         target_id=str(row.id),
         details={"name": row.name, **details},
+        before=before,
+        after=after,
     )
+
+
+def _state(row: models.Provider) -> dict[str, object]:
+    """What the audit trail compares; the key shows as changed and never as itself."""
+    return {
+        "name": row.name,
+        "base_url": row.base_url,
+        "api_key": row.api_key_sealed,
+        "allow_private": row.allow_private,
+        "enabled": row.enabled,
+    }
 
 
 def _seen(row: models.Provider, settings: GatewaySettings) -> Provider:
