@@ -67,6 +67,7 @@ const FORBIDDEN = 'auth.forbidden'
 /** What the server asks for before a step that only the person themselves may take. */
 const FRESH_PROOF_NEEDED = 'auth.fresh_proof_needed'
 const SECOND_FACTOR_NEEDED = 'auth.second_factor_needed'
+const ACCOUNT_LEAVING = 'account.leaving'
 let onProofNeeded: () => Promise<boolean> = () => Promise.resolve(false)
 
 /** Called to ask the person for a fresh proof; tells whether they gave one. */
@@ -77,6 +78,8 @@ export function setProofHandler(handler: () => Promise<boolean>): void {
 export interface Call {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   body?: unknown
+  /** A body that is sent as it is, such as a list in CSV. */
+  text?: { type: string; content: string }
   query?: Record<string, string | number | null | undefined>
   headers?: Record<string, string>
   signal?: AbortSignal | undefined
@@ -113,6 +116,7 @@ export async function send(path: string, call: Call = {}): Promise<Response> {
   const method = call.method ?? 'GET'
   const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
   if (call.body !== undefined) headers['content-type'] = 'application/json'
+  if (call.text !== undefined) headers['content-type'] = call.text.type
   if (method !== 'GET' && csrfToken !== null) headers['x-csrf-token'] = csrfToken
   let response: Response
   try {
@@ -120,7 +124,7 @@ export async function send(path: string, call: Call = {}): Promise<Response> {
       method,
       headers,
       credentials: 'same-origin',
-      body: call.body === undefined ? null : JSON.stringify(call.body),
+      body: call.body === undefined ? (call.text?.content ?? null) : JSON.stringify(call.body),
       signal: call.signal ?? null,
     })
   } catch (failure) {
@@ -134,7 +138,7 @@ export async function send(path: string, call: Call = {}): Promise<Response> {
     // What somebody may do can change while their page is open; the session is read again.
     if (problem.code === FORBIDDEN) onDenied()
     // The session is read again, and says what has to be done first.
-    if (problem.code === SECOND_FACTOR_NEEDED) onSignedOut()
+    if (problem.code === SECOND_FACTOR_NEEDED || problem.code === ACCOUNT_LEAVING) onSignedOut()
     throw problem
   }
   return response

@@ -17,6 +17,10 @@ const SecondFactorGate = lazy(async () => ({
   default: (await import('@/features/security/SecondFactorGate')).SecondFactorGate,
 }))
 
+const LeavingGate = lazy(async () => ({
+  default: (await import('@/features/privacy/LeavingGate')).LeavingGate,
+}))
+
 function isSignedOut(error: unknown): boolean {
   return error instanceof Problem && error.status === 401
 }
@@ -75,9 +79,14 @@ export function SignedIn() {
   }
   if (session.data !== undefined) {
     const needed = session.data.second_factor_needed
+    const leavingAt = session.data.user.leaving_at
     return (
       <SessionContext value={session.data}>
-        {needed === null ? (
+        {leavingAt !== null ? (
+          <Suspense fallback={<ShellSkeleton />}>
+            <LeavingGate at={leavingAt} />
+          </Suspense>
+        ) : needed === null ? (
           <Outlet />
         ) : (
           <Suspense fallback={<ShellSkeleton />}>

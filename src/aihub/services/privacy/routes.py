@@ -136,7 +136,7 @@ class VerdictBody(BaseModel):
     problem: str | None
 
 
-class KeyBody(BaseModel):
+class CertificateKeyBody(BaseModel):
     """An Ed25519 key: 32 bytes as base64url. The signed bytes are the certificate without `public_key` and
     `signature`, as JSON without spaces and with sorted keys."""
 
@@ -325,11 +325,11 @@ async def verify_certificate(request: Request, body: CertificateBody) -> Verdict
 
 
 @router.get("/certificates/key")
-async def read_certificate_key(request: Request, response: Response) -> KeyBody:
+async def read_certificate_key(request: Request, response: Response) -> CertificateKeyBody:
     """The key that this hub signs certificates of deletion with."""
     runtime = _runtime(request)
     async with runtime.database.work(system("read the key of certificates")) as work:
-        return KeyBody(algorithm="Ed25519", public_key=await service.public_key(work, runtime.get(Crypto)))
+        return CertificateKeyBody(algorithm="Ed25519", public_key=await service.public_key(work, runtime.get(Crypto)))
 
 
 def _download(path: str, export: DataExport) -> FileResponse:

@@ -32,9 +32,11 @@ import classes from './administration.module.css'
 import { UserAccessDialog } from './access/UserAccessDialog'
 import { CreateUserDialog, EditUserDialog } from './UserDialogs'
 import { GrantDialog } from './GrantDialog'
+import { DeletePersonDialog, ExportPersonDialog } from './PersonDataDialogs'
+import { PersonMenuItems } from './PersonDataMenu'
 import { ResetSecondFactorDialog } from './ResetSecondFactorDialog'
 
-type Dialog = { kind: 'create' } | { kind: 'edit' | 'grant' | 'reset' | 'access'; user: User }
+type Dialog = { kind: 'create' } | { kind: 'edit' | 'grant' | 'reset' | 'access' | 'export' | 'delete'; user: User }
 
 export function UsersPage() {
   const { t, format } = useLanguage()
@@ -83,6 +85,7 @@ export function UsersPage() {
           <Text size="xs" c="dimmed" hiddenFrom="sm">
             {rolesOf(user)}
             {!user.active && ` · ${t.users.inactive}`}
+            {user.leaving_at !== null && ` · ${t.privacy.leaves(format.date(user.leaving_at))}`}
           </Text>
         </>
       ),
@@ -92,9 +95,12 @@ export function UsersPage() {
       key: 'state',
       header: t.users.state,
       wide: true,
-      cell: (user) => (
-        <Status tone={user.active ? 'ok' : 'off'}>{user.active ? t.users.active : t.users.inactive}</Status>
-      ),
+      cell: (user) =>
+        user.leaving_at !== null ? (
+          <Status tone="watch">{t.privacy.leaves(format.date(user.leaving_at))}</Status>
+        ) : (
+          <Status tone={user.active ? 'ok' : 'off'}>{user.active ? t.users.active : t.users.inactive}</Status>
+        ),
     },
     { key: 'created', header: t.users.created, wide: true, cell: (user) => format.date(user.created_at) },
     {
@@ -147,6 +153,7 @@ export function UsersPage() {
                 {user.active ? t.users.deactivate : t.users.activate}
               </Menu.Item>
             )}
+            <PersonMenuItems user={user} onOpen={(kind) => setDialog({ kind, user })} />
           </RowMenu>
         ) : null,
     },
@@ -192,6 +199,8 @@ export function UsersPage() {
       {dialog?.kind === 'create' && <CreateUserDialog onClose={() => setDialog(null)} />}
       {dialog?.kind === 'edit' && <EditUserDialog user={dialog.user} onClose={() => setDialog(null)} />}
       {dialog?.kind === 'reset' && <ResetSecondFactorDialog user={dialog.user} onClose={() => setDialog(null)} />}
+      {dialog?.kind === 'export' && <ExportPersonDialog user={dialog.user} onClose={() => setDialog(null)} />}
+      {dialog?.kind === 'delete' && <DeletePersonDialog user={dialog.user} onClose={() => setDialog(null)} />}
       {dialog?.kind === 'access' && <UserAccessDialog user={dialog.user} onClose={() => setDialog(null)} />}
       {dialog?.kind === 'grant' && <GrantDialog user={dialog.user} onClose={() => setDialog(null)} />}
     </Page>
