@@ -22,7 +22,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 IDENTIFIERS = {
     "conversation_id", "message_id", "run_id", "key_id", "user_id", "provider_id", "model_id", "job_id",
     "token", "model", "name", "session_id", "passkey_id", "invitation_id", "letter_id", "role_id", "grant_id", "entry_id",
-    "handle", "link_id", "sign_in_provider_id",
+    "handle", "link_id", "sign_in_provider_id", "export_id", "deletion_id",
 }  # fmt: skip
 PUBLIC_BY_LINK = {("get", "/api/v1/shared/{token}")}
 
@@ -91,6 +91,7 @@ class Person:
             "run_id": sent["run"]["id"],
             "key_id": key["id"],
             "token": shared["token"],
+            "export_id": self.browse("post", "/api/v1/me/exports").json()["id"],
         }
 
     def _passkey(self) -> str:

@@ -209,8 +209,8 @@ async def delete_export(request: Request, export_id: UUID, actor: SignedIn) -> N
 async def open_export_link(
     request: Request,
     export_id: UUID,
-    expires: Annotated[int, Query(ge=0, le=253_402_300_799)],
-    signature: Annotated[str, Query(min_length=1, max_length=100, pattern=r"^[\w-]+$")],
+    expires: Annotated[int, Query(ge=0, le=253_402_300_799)] = 0,
+    signature: Annotated[str, Query(max_length=100, pattern=r"^[A-Za-z0-9_-]*$")] = "",
 ) -> FileResponse:
     """The export of a letter's link, for whoever has it. Without the right signature, or past its time,
     there is none."""
