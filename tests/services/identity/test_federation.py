@@ -13,9 +13,13 @@ from tests.services.identity.federated import HANDLE, Guest, actions, change, ro
 from tests.support.oidc import SECRET, RealProvider, Visitor
 
 from aihub.kernel.clock import FixedClock
+from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import system
 from aihub.kernel.runtime import Runtime
+from aihub.kernel.settings import SettingsError
 from aihub.services.identity import queries, service
+from aihub.services.identity.service.federation import seed_provider
+from aihub.services.identity.settings import IdentitySettings
 
 
 @pytest.fixture(scope="module")
@@ -367,3 +371,32 @@ async def test_a_forgotten_provider_takes_its_links_and_roles_along(
     assert await roles_of(hub, "grace@example.org") == {"user"}
     assert (await guest("GET", "/api/v1/linked-sign-ins")).body["items"] == []
     assert PASSWORD not in str(await actions(hub))
+
+
+async def test_the_environment_sets_up_one_provider_and_wins_over_what_is_stored(
+    hub: Runtime, admin: Client, provider: RealProvider
+) -> None:
+    async def start(**environment: str) -> None:
+        settings = IdentitySettings(**environment)
+        async with hub.database.work(system("test")) as work:
+            await seed_provider(work, hub.get(Crypto), settings)
+
+    async def stored() -> list[dict[str, object]]:
+        return list((await admin("GET", "/api/v1/sign-in-providers")).body["items"])
+
+    await start()
+    assert await stored() == []
+    with pytest.raises(SettingsError):
+        await start(oidc_issuer=provider.issuer)
+    with pytest.raises(SettingsError):
+        await start(oidc_issuer="login.example.org", oidc_client_id="x")
+    for _ in range(2):
+        await start(oidc_issuer=provider.issuer, oidc_client_id="first", oidc_client_secret=SECRET)
+    (made,) = await stored()
+    assert (made["handle"], made["client_id"], made["has_secret"]) == ("sso", "first", True)
+    path = f"/api/v1/sign-in-providers/{made['id']}"
+    assert (await admin("PATCH", path, {"name": "Ours", "client_id": "typed"})).status == 200
+    await start(oidc_issuer=provider.issuer, oidc_client_id="second")
+    (changed,) = await stored()
+    assert (changed["name"], changed["client_id"], changed["has_secret"]) == ("Ours", "second", False)
+    assert (await actions(hub)).count("identity_provider.create") == 1

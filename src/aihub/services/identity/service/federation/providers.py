@@ -13,6 +13,7 @@ from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import Work
 from aihub.kernel.errors import FieldError, InvalidRequest, NotFound
 from aihub.kernel.ids import new_id
+from aihub.kernel.settings import SettingsError
 from aihub.services.identity import queries
 from aihub.services.identity.adapters.oidc import Client, OidcProviders, algorithms_of
 from aihub.services.identity.contracts import LastAdministrator
@@ -156,12 +157,17 @@ async def seed_provider(work: Work, crypto: Crypto, settings: IdentitySettings) 
     """Set up the provider that the environment describes; safe at every start of every process.
 
     The environment wins over what is stored of its issuer, client id and secret; the rest is for
-    administrators. New people get accounts unless one of them says otherwise.
+    administrators. New people get accounts unless one of them says otherwise. Raises SettingsError.
     """
     issuer, client_id = settings.oidc_issuer, settings.oidc_client_id
-    if not issuer or not client_id:
+    if not issuer and not client_id:
         return
-    _check_issuer(issuer, allow_private=True)
+    if not issuer or not client_id:
+        raise SettingsError("OIDC_ISSUER and OIDC_CLIENT_ID are needed together.")
+    try:
+        _check_issuer(issuer, allow_private=True)
+    except InvalidRequest as exc:
+        raise SettingsError(f"OIDC_ISSUER {exc.errors[0].message}.") from exc
     before = await federation.provider_by_handle(work, SEEDED)
     if before is None:
         await federation.insert_provider(
