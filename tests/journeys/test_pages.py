@@ -106,6 +106,7 @@ PAGES = {
     "security-events": "/admin/security-events",
     "activity": "/account/activity",
     "security": "/account/security",
+    "privacy": "/account/privacy",
     "invitations": "/admin/invitations",
     "outbox": "/admin/outbox",
     "not-found": "/nowhere",
