@@ -4,8 +4,8 @@ An attempt is written before the password is looked at, under a lock per account
 that guesses made side by side count each other. A right password takes its attempt back: only failures
 count. While attempts are open that could still turn out to be right, further ones wait for them.
 
-Nobody can lock somebody out for good by failing for them: a browser or a session that has shown the
-account's right password before counts for itself alone, whatever strangers do. (Passkeys are not counted:
+Nobody can lock somebody out for good by failing for them: a browser that was signed in to the
+account before, and a session that is, count for themselves alone, whatever strangers do. (Passkeys are not counted:
 there is nothing to guess.)
 """
 
@@ -78,7 +78,7 @@ async def admit(
 ) -> Attempt:
     """Let a guess at this account from this network be made.
 
-    `known` is a browser or session that has shown the right password of this account before. Raises
+    `known` is a browser or session that was signed in to this account before. Raises
     TooManyAttempts when `limit` failed within `per`: of the known one; else on the account or from the
     network.
     """

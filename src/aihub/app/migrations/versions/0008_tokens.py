@@ -13,8 +13,8 @@ TABLES = """
 -- The name of the program that signed in; null for a browser.
 alter table sessions add column client text;
 
--- The browser or session that failed, when it had shown the right password of the account before. Such
--- failures count for it alone, and failures of strangers do not count for it.
+-- The browser or session that failed, when it was signed in to the account before. Such failures count for
+-- it alone, and failures of strangers do not count for it.
 alter table sign_in_attempts add column known bytea;
 create index idx_sign_in_attempts_known on sign_in_attempts (known, at) where known is not null;
 

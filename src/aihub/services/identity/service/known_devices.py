@@ -1,4 +1,4 @@
-"""Browsers that have shown the right password of an account before.
+"""Browsers that were signed in to an account before.
 
 They keep a cookie that only the hub can make and that names one account. It opens nothing: whoever has it
 still needs the password. It says whose failed sign-ins count together, so that strangers who fail on purpose

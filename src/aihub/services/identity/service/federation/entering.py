@@ -31,6 +31,7 @@ from aihub.services.identity.queries import factors, federation, links
 from aihub.services.identity.service.accounts import create_user
 from aihub.services.identity.service.federation.roles import follow_groups
 from aihub.services.identity.service.federation.travel import ATTEMPT_LIFE
+from aihub.services.identity.service.known_devices import known_device
 from aihub.services.identity.service.second_factor import check_code
 from aihub.services.identity.service.sessions import Caller, begin_session
 
@@ -96,6 +97,7 @@ class Entrance:
             network_of(caller.ip),
             limit=policy.limit,
             per=timedelta(seconds=policy.per),
+            known=known_device(self.crypto, user.email, caller.known),
         )
         try:
             entered = await self._with_code(waits, user, code, caller, attempt)
