@@ -3,13 +3,13 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { IconCheck, IconInfoCircle, IconX } from '@tabler/icons-react'
 import { useState } from 'react'
-import { explainAccess, permissionsQuery, type Explanation } from '@/api/access'
+import { explainAccess, permissionsQuery, rolesQuery, type Explanation } from '@/api/access'
 import type { User } from '@/api/types'
 import { useLanguage } from '@/i18n'
 import { ErrorPanel } from '@/ui/ErrorPanel'
 import { Status } from '@/ui/Status'
 import classes from './access.module.css'
-import { permissionWord, reasonWords } from './words'
+import { permissionWord, reasonWords, roleWord } from './words'
 
 /** Why somebody may do something, or may not. */
 export function Why({ user }: { user: User }) {
@@ -63,6 +63,8 @@ export function Why({ user }: { user: User }) {
 
 function Answer({ explanation, name }: { explanation: Explanation; name: string }) {
   const { t, format } = useLanguage()
+  const roles = useQuery(rolesQuery)
+  const word = (name: string) => roleWord(t, name, roles.data?.items.find((role) => role.name === name)?.title)
   return (
     <div className={classes.answer}>
       <Text component="div" fw={600}>
@@ -80,7 +82,7 @@ function Answer({ explanation, name }: { explanation: Explanation; name: string 
             ) : (
               <IconInfoCircle size={15} className={classes.neither} aria-hidden />
             )}
-            <Text size="sm">{reasonWords(t, format, reason)}</Text>
+            <Text size="sm">{reasonWords(t, format, word, reason)}</Text>
           </li>
         ))}
       </ul>

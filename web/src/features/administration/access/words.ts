@@ -28,10 +28,10 @@ export function givenWords(t: Messages, format: Formats, given: Given): string {
     .join(' · ')
 }
 
-/** One sentence of an explanation. */
-export function reasonWords(t: Messages, format: Formats, reason: Reason): string {
+/** One sentence of an explanation; `word` says a role by its name. */
+export function reasonWords(t: Messages, format: Formats, word: (role: string) => string, reason: Reason): string {
   const words = t.access.why_
-  const names = reason.names.map((name) => roleWord(t, name)).join(', ')
+  const names = reason.names.map(word).join(', ')
   const given = givenWords(t, format, {
     granted_at: reason.granted_at,
     granted_by: reason.granted_by,
@@ -39,7 +39,7 @@ export function reasonWords(t: Messages, format: Formats, reason: Reason): strin
     reason: reason.note,
     expired: reason.kind.endsWith('expired'),
   })
-  const path = reason.path.map((name) => roleWord(t, name))
+  const path = reason.path.map(word)
   const first = path[0] ?? ''
   const inherits = path.length > 1 ? `, ${words.path(path.join(' → '))}` : ''
   switch (reason.kind) {
@@ -52,7 +52,7 @@ export function reasonWords(t: Messages, format: Formats, reason: Reason): strin
     case 'role_expired':
       return `${words.roleExpired(first)}${inherits}: ${given}`
     case 'resource':
-      return `${reason.role === null ? words.resource : words.resourceRole(roleWord(t, reason.role))}: ${given}`
+      return `${reason.role === null ? words.resource : words.resourceRole(word(reason.role))}: ${given}`
     case 'resource_expired':
       return `${words.resourceExpired}: ${given}`
     case 'elsewhere':
