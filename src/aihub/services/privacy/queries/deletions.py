@@ -29,6 +29,10 @@ update deletions set erased = jsonb_set(erased, array[cast(:name as text)],
 """)
 
 
+def _deletion(row: Sequence[Any]) -> Deletion:
+    return Deletion(*row)
+
+
 async def add(work: Work, **values: Any) -> bool:
     """False when the person has a deletion already."""
     statement = (
@@ -44,12 +48,12 @@ async def open_of(work: Work, owner_id: UUID) -> Deletion | None:
     """The person's deletion that waits or is under way."""
     statement = select(*_DELETION).where(DeletionRow.owner_id == owner_id, _OPEN)
     row = (await work.session.execute(statement)).one_or_none()
-    return Deletion(*row) if row else None
+    return _deletion(row) if row else None
 
 
 async def one(work: Work, deletion_id: UUID) -> Deletion | None:
     row = (await work.session.execute(select(*_DELETION).where(DeletionRow.id == deletion_id))).one_or_none()
-    return Deletion(*row) if row else None
+    return _deletion(row) if row else None
 
 
 async def page(work: Work, after: UUID | None, limit: int) -> list[Deletion]:
@@ -57,7 +61,7 @@ async def page(work: Work, after: UUID | None, limit: int) -> list[Deletion]:
     statement = select(*_DELETION).order_by(DeletionRow.id.desc()).limit(limit)
     if after is not None:
         statement = statement.where(DeletionRow.id < after)
-    return [Deletion(*row) for row in await work.session.execute(statement)]
+    return [_deletion(row) for row in await work.session.execute(statement)]
 
 
 async def cancel(work: Work, owner_id: UUID, now: datetime) -> UUID | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, or_, select, update
@@ -25,6 +26,10 @@ _EXPORT = (
     ExportRow.expires_at,
     func.coalesce(ExportRow.requested_by != ExportRow.owner_id, True),
 )
+
+
+def _export(row: Sequence[Any]) -> DataExport:
+    return DataExport(*row)
 
 
 async def add(
@@ -68,13 +73,13 @@ async def one(work: Work, export_id: UUID, owner_id: UUID | None = None) -> Data
     if owner_id is not None:
         statement = statement.where(ExportRow.owner_id == owner_id)
     row = (await work.session.execute(statement)).one_or_none()
-    return DataExport(*row) if row else None
+    return _export(row) if row else None
 
 
 async def of(work: Work, owner_id: UUID) -> list[DataExport]:
     """The owner's exports, the newest first."""
     statement = select(*_EXPORT).where(ExportRow.owner_id == owner_id).order_by(ExportRow.id.desc()).limit(20)
-    return [DataExport(*row) for row in await work.session.execute(statement)]
+    return [_export(row) for row in await work.session.execute(statement)]
 
 
 async def secret_of(work: Work, export_id: UUID) -> str | None:
