@@ -12,7 +12,7 @@ from aihub.app import reference
 from aihub.app.description import DescribedApp, api_routes, guard
 from aihub.app.targets import ALL, Target, serves
 from aihub.kernel.auth import Authenticator
-from aihub.kernel.http import edge, middleware, pace, problems, spa
+from aihub.kernel.http import edge, middleware, pace, problems, secrets_in_address, spa
 from aihub.kernel.limits import Limiter
 from aihub.kernel.module import Module
 from aihub.kernel.runtime import Runtime
@@ -89,6 +89,7 @@ def _wrap(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> None:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-CSRF-Token"],
             expose_headers=["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
         )
+    app.add_middleware(secrets_in_address.SecretsInAddresses, shapes=shapes)
     app.add_middleware(middleware.RequestFacts, service="hub", shapes=shapes)
     app.add_middleware(middleware.SecurityHeaders, hsts=kernel.is_production)
     app.add_middleware(middleware.TrustedProxies, networks=kernel.trusted_proxies)

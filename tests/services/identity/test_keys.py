@@ -110,14 +110,6 @@ async def test_what_is_no_key_of_ours_is_a_401(client: MakeClient, header: str) 
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_keys_are_not_taken_from_addresses(
-    client: MakeClient, make_user: MakeUser, make_key: MakeKey
-) -> None:
-    key = await make_key((await make_user("ada")).id)
-    for name in ("key", "api_key", "access_token", "token"):
-        assert (await client()("GET", f"/api/v1/credits?{name}={key}")).status == 401
-
-
 async def test_a_key_expires_on_time_though_it_is_remembered(
     client: MakeClient, make_user: MakeUser, make_key: MakeKey, clock: FixedClock
 ) -> None:

@@ -1,5 +1,5 @@
 import { fetchJson, sendOnly } from './client'
-import type { Account, Key, Locale, NewKey, Page, Role, Session, Theme, User } from './types'
+import type { Account, Locale, Role, Session, Theme, User } from './types'
 
 export const readSetup = (signal?: AbortSignal) => fetchJson<{ needed: boolean }>('/api/v1/setup', { signal })
 
@@ -17,30 +17,13 @@ export const signOut = () => sendOnly('/api/v1/session', { method: 'DELETE' })
 export const changeMe = (body: { name?: string; locale?: Locale; theme?: Theme }) =>
   fetchJson<Account>('/api/v1/me', { method: 'PATCH', body })
 
-export const changePassword = (body: { current_password: string; new_password: string }) =>
+export const changePassword = (body: { current_password?: string; new_password: string }) =>
   sendOnly('/api/v1/me/password', { method: 'POST', body, expectsUnauthorized: true })
-
-export const listKeys = (cursor: string | null, signal?: AbortSignal) =>
-  fetchJson<Page<Key>>('/api/v1/keys', { query: { cursor }, signal })
-
-export interface KeyWish {
-  name: string
-  scopes: string[]
-  expires_at: string | null
-  credits: string | null
-}
-
-export const createKey = (body: KeyWish) => fetchJson<NewKey>('/api/v1/keys', { method: 'POST', body })
-
-export const revokeKey = (id: string) => sendOnly(`/api/v1/keys/${id}`, { method: 'DELETE' })
-
-export const listUsers = (search: string, cursor: string | null, signal?: AbortSignal) =>
-  fetchJson<Page<User>>('/api/v1/users', { query: { search, cursor }, signal })
 
 export const createUser = (body: { email: string; name: string; password: string; roles: string[] }) =>
   fetchJson<User>('/api/v1/users', { method: 'POST', body })
 
-export const changeUser = (id: string, body: { name?: string; active?: boolean; roles?: string[] }) =>
+export const changeUser = (id: string, body: { name?: string; active?: boolean; revoke_keys?: boolean; roles?: string[] }) =>
   fetchJson<User>(`/api/v1/users/${id}`, { method: 'PATCH', body })
 
 export const listRoles = (signal?: AbortSignal) => fetchJson<{ items: Role[] }>('/api/v1/roles', { signal })

@@ -3,6 +3,7 @@ import { chatEn } from './chat.en'
 import { accountEn } from './account.en'
 import { usersEn } from './users.en'
 import { keysEn } from './keys.en'
+import { peopleEn } from './people.en'
 import { modelsEn } from './models.en'
 import { operationsEn } from './operations.en'
 import { ggufEn } from './gguf.en'
@@ -20,6 +21,7 @@ export const en = {
   ...accountEn,
   ...usersEn,
   ...keysEn,
+  ...peopleEn,
   ...modelsEn,
   ...operationsEn,
   ...ggufEn,

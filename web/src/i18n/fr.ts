@@ -3,6 +3,7 @@ import { chatFr } from './chat.fr'
 import { accountFr } from './account.fr'
 import { usersFr } from './users.fr'
 import { keysFr } from './keys.fr'
+import { peopleFr } from './people.fr'
 import { modelsFr } from './models.fr'
 import { operationsFr } from './operations.fr'
 import { ggufFr } from './gguf.fr'
@@ -21,6 +22,7 @@ export const fr: Messages = {
   ...accountFr,
   ...usersFr,
   ...keysFr,
+  ...peopleFr,
   ...modelsFr,
   ...operationsFr,
   ...ggufFr,

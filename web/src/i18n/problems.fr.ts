@@ -223,6 +223,30 @@ export const problems: Record<string, Said> = {
     title: 'Cette tâche ne peut pas être relancée maintenant',
     remedy: 'Seules les tâches en échec, annulées ou prévues plus tard peuvent l’être.',
   },
+  'keys.address_refused': {
+    title: 'Cette clé ne peut pas être utilisée d’ici',
+    remedy: 'Appelez depuis un réseau que le propriétaire de la clé autorise.',
+  },
+  'keys.bound_maker': {
+    title: 'Une clé qui a ses propres limites ne crée pas de clés',
+    remedy: 'Connectez-vous pour créer une clé, ou utilisez une clé sans modèles, réseaux, limites ni budget.',
+  },
+  'keys.budget_spent': {
+    title: 'Cette clé a dépensé son budget',
+    remedy: 'Attendez la prochaine période, ou donnez un plus grand budget à la clé.',
+  },
+  'keys.gone': {
+    title: 'Cette clé est révoquée ou expirée',
+    remedy: 'Créez une nouvelle clé.',
+  },
+  'keys.model_refused': {
+    title: 'Cette clé ne peut pas utiliser ce modèle',
+    remedy: 'Utilisez un des modèles que la clé autorise.',
+  },
+  'keys.rotating': {
+    title: 'L’ancien secret de la clé marche encore',
+    remedy: 'Attendez sa fin, ou renouvelez sans délai : seul le dernier secret marchera.',
+  },
   'keys.scopes_beyond_own': {
     title: 'Une clé ne peut pas faire plus que vous',
     remedy: 'Retirez les permissions que vous n’avez pas.',
@@ -299,6 +323,10 @@ export const problems: Record<string, Said> = {
     title: 'Le fournisseur du modèle ne répond pas',
     remedy: 'Réessayez dans quelques secondes, ou choisissez un modèle d’un autre fournisseur.',
   },
+  'request.secret_in_address': {
+    title: 'Une adresse n’est pas la place d’une clé',
+    remedy: 'Envoyez la clé dans l’en-tête Authorization. Si c’en était une vraie, renouvelez-la maintenant.',
+  },
   'request.too_large': {
     title: 'La demande est trop grande',
     remedy: 'Envoyez moins en une fois, ou demandez à votre administrateur de relever la limite.',
@@ -357,5 +385,9 @@ export const problems: Record<string, Said> = {
   'users.last_administrator': {
     title: 'Le hub resterait sans super-administrateur actif',
     remedy: 'Donnez d’abord ce rôle à quelqu’un d’autre.',
+  },
+  'users.own_account': {
+    title: 'Vous ne pouvez pas désactiver votre propre compte',
+    remedy: 'Ne vous choisissez pas, ou demandez à un autre administrateur.',
   },
 }

@@ -16,7 +16,8 @@ import {
 import { useId, useRef, useState } from 'react'
 import { useNavigate } from 'react-router'
 import { listConversations } from '@/api/conversations'
-import { changeMe, listUsers, signOut } from '@/api/identity'
+import { changeMe, signOut } from '@/api/identity'
+import { suggestPeople } from '@/api/people'
 import { leaveSession, updateAccount } from '@/api/session'
 import type { Locale, Theme } from '@/api/types'
 import { useLanguage } from '@/i18n'
@@ -61,7 +62,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
   })
   const people = useQuery({
     queryKey: ['palette', 'people', search],
-    queryFn: ({ signal }) => listUsers(search, null, signal),
+    queryFn: ({ signal }) => suggestPeople(search, signal),
     enabled: may('users:read') && search.length > 1,
   })
 

@@ -1,15 +1,13 @@
-import { Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Checkbox, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { IconCheck, IconCopy } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Problem } from '@/api/client'
-import { createKey } from '@/api/identity'
+import { createKey } from '@/api/keys'
 import { useLanguage } from '@/i18n'
 import { FormDialog } from '@/ui/FormDialog'
-import { CodeBlock } from '@/ui/markdown/CodeBlock'
 import { useSession } from '@/ui/session'
-import { useCopied } from '@/ui/useCopied'
-import classes from './account.module.css'
+import { BoundsFields, UNBOUND, wishOf } from './KeyBounds'
+import { ShownOnce } from './ShownOnce'
 
 const LIFETIMES = { never: null, d7: 7, d30: 30, d90: 90, d365: 365 } as const
 type Lifetime = keyof typeof LIFETIMES
@@ -25,6 +23,7 @@ export function CreateKeyDialog({ onClose }: { onClose: () => void }) {
   const [scopes, setScopes] = useState(['gateway:use', 'models:read'].filter((scope) => user.permissions.includes(scope)))
   const [lifetime, setLifetime] = useState<Lifetime>('never')
   const [credits, setCredits] = useState<string | number>('')
+  const [bounds, setBounds] = useState(UNBOUND)
   const create = useMutation({
     mutationFn: () => {
       const days = LIFETIMES[lifetime]
@@ -33,6 +32,7 @@ export function CreateKeyDialog({ onClose }: { onClose: () => void }) {
         scopes,
         expires_at: days === null ? null : new Date(Date.now() + days * DAY_MS).toISOString(),
         credits: credits === '' ? null : String(credits),
+        ...wishOf(bounds),
       })
     },
     onSuccess: () => client.invalidateQueries({ queryKey: ['keys'] }),
@@ -46,6 +46,7 @@ export function CreateKeyDialog({ onClose }: { onClose: () => void }) {
     <FormDialog
       title={t.keys.create}
       action={t.keys.create}
+      size={520}
       busy={create.isPending}
       ready={name.trim() !== '' && scopes.length > 0}
       error={create.error}
@@ -95,58 +96,7 @@ export function CreateKeyDialog({ onClose }: { onClose: () => void }) {
         error={problem?.fieldError('credits')}
         onChange={setCredits}
       />
+      <BoundsFields open={false} value={bounds} problem={problem} onChange={setBounds} />
     </FormDialog>
-  )
-}
-
-/** The only time the secret can be seen. */
-function ShownOnce({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const { t } = useLanguage()
-  const [copied, copy] = useCopied()
-  const example = `from openai import OpenAI
-
-client = OpenAI(
-    base_url="${window.location.origin}/v1",
-    api_key="${secret.slice(0, 8)}…",
-)`
-  return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t.keys.onceTitle}
-      size={520}
-      closeOnClickOutside={false}
-      closeButtonProps={{ 'aria-label': t.common.close }}
-    >
-      <Stack gap="md">
-        <Text c="dimmed">{t.keys.onceText}</Text>
-        <Group gap="xs" wrap="nowrap">
-          <TextInput
-            className={classes.secret ?? ''}
-            aria-label={t.keys.key}
-            readOnly
-            value={secret}
-            data-autofocus
-            onFocus={(event) => event.currentTarget.select()}
-          />
-          <Button
-            variant="default"
-            leftSection={copied ? <IconCheck size={16} /> : <IconCopy size={16} />}
-            onClick={() => copy(secret)}
-          >
-            {copied ? t.common.copied : t.common.copy}
-          </Button>
-        </Group>
-        <div>
-          <Text size="sm" fw={500} mb={6}>
-            {t.keys.howTo}
-          </Text>
-          <CodeBlock code={example} language="python" />
-        </div>
-        <Group justify="flex-end">
-          <Button onClick={onClose}>{t.keys.onceDone}</Button>
-        </Group>
-      </Stack>
-    </Modal>
   )
 }

@@ -1,12 +1,11 @@
 import { Button, Code, Menu, Text } from '@mantine/core'
-import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query'
-import { IconKey, IconPlus, IconTrash } from '@tabler/icons-react'
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { IconKey, IconPencil, IconPlus, IconRefresh, IconTrash } from '@tabler/icons-react'
 import { useState } from 'react'
-import { listKeys, revokeKey } from '@/api/identity'
+import { listKeys } from '@/api/keys'
 import { pagesQuery } from '@/api/pages'
 import type { Key } from '@/api/types'
 import { useLanguage } from '@/i18n'
-import { ConfirmByTyping } from '@/ui/ConfirmByTyping'
 import { DataTable, type Column } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { ErrorPanel } from '@/ui/ErrorPanel'
@@ -14,8 +13,9 @@ import { Page } from '@/ui/Page'
 import { RowMenu } from '@/ui/RowMenu'
 import { useMay } from '@/ui/session'
 import { Status } from '@/ui/Status'
-import { useToasts } from '@/ui/toasts'
 import { CreateKeyDialog } from './CreateKeyDialog'
+import { useBoundsInWords } from './KeyBounds'
+import { ChangeKeyDialog, RevokeKeyDialog, RotateKeyDialog } from './KeyDialogs'
 
 type State = 'active' | 'expired' | 'revoked'
 
@@ -27,8 +27,9 @@ function stateOf(key: Key): State {
 export function KeysPage() {
   const { t, format } = useLanguage()
   const may = useMay()
+  const bounds = useBoundsInWords()
   const [creating, setCreating] = useState(false)
-  const [revoking, setRevoking] = useState<Key | null>(null)
+  const [dialog, setDialog] = useState<{ kind: 'change' | 'rotate' | 'revoke'; key: Key } | null>(null)
   const list = useInfiniteQuery(pagesQuery(['keys'], listKeys))
   const create = may('keys:manage') ? (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>
@@ -48,6 +49,14 @@ export function KeysPage() {
           <Text size="xs" c="dimmed">
             <Code>{key.prefix}…</Code>
           </Text>
+          {key.previous_prefix !== null && key.previous_until !== null && (
+            <Text size="xs" c="dimmed">
+              {t.keyBounds.oldUntil(key.previous_prefix, format.dateTime(key.previous_until))}
+            </Text>
+          )}
+          <Text size="xs" c="dimmed" hiddenFrom="sm">
+            {bounds(key).join(' · ')}
+          </Text>
         </>
       ),
     },
@@ -59,6 +68,16 @@ export function KeysPage() {
         const state = stateOf(key)
         return <Status tone={state === 'active' ? 'ok' : 'off'}>{t.keys[state]}</Status>
       },
+    },
+    {
+      key: 'bounds',
+      header: t.keyBounds.column,
+      wide: true,
+      cell: (key) => (
+        <Text size="xs" c="dimmed">
+          {bounds(key).join(' · ') || '–'}
+        </Text>
+      ),
     },
     {
       key: 'credits',
@@ -87,7 +106,19 @@ export function KeysPage() {
       cell: (key) =>
         key.revoked_at === null && may('keys:manage') ? (
           <RowMenu label={`${t.common.actions}: ${key.name}`}>
-            <Menu.Item color="var(--hub-bad)" leftSection={<IconTrash size={16} />} onClick={() => setRevoking(key)}>
+            <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'change', key })}>
+              {t.keyBounds.change}
+            </Menu.Item>
+            {stateOf(key) === 'active' && (
+              <Menu.Item leftSection={<IconRefresh size={16} />} onClick={() => setDialog({ kind: 'rotate', key })}>
+                {t.keyBounds.rotate}
+              </Menu.Item>
+            )}
+            <Menu.Item
+              color="var(--hub-bad)"
+              leftSection={<IconTrash size={16} />}
+              onClick={() => setDialog({ kind: 'revoke', key })}
+            >
               {t.keys.revoke}
             </Menu.Item>
           </RowMenu>
@@ -112,34 +143,9 @@ export function KeysPage() {
         />
       )}
       {creating && <CreateKeyDialog onClose={() => setCreating(false)} />}
-      {revoking && <RevokeDialog of={revoking} onClose={() => setRevoking(null)} />}
+      {dialog?.kind === 'change' && <ChangeKeyDialog of={dialog.key} onClose={() => setDialog(null)} />}
+      {dialog?.kind === 'rotate' && <RotateKeyDialog of={dialog.key} onClose={() => setDialog(null)} />}
+      {dialog?.kind === 'revoke' && <RevokeKeyDialog of={dialog.key} onClose={() => setDialog(null)} />}
     </Page>
-  )
-}
-
-function RevokeDialog({ of: key, onClose }: { of: Key; onClose: () => void }) {
-  const { t } = useLanguage()
-  const client = useQueryClient()
-  const toasts = useToasts()
-  const revoke = useMutation({
-    mutationFn: () => revokeKey(key.id),
-    onSuccess: async () => {
-      toasts.say(t.keys.revokedToast)
-      onClose()
-      await client.invalidateQueries({ queryKey: ['keys'] })
-    },
-  })
-  return (
-    <ConfirmByTyping
-      title={t.keys.revokeTitle(key.name)}
-      text={t.keys.revokeText}
-      word={key.name}
-      ask={t.keys.revokeConfirm(key.name)}
-      action={t.keys.revoke}
-      busy={revoke.isPending}
-      error={revoke.error}
-      onConfirm={() => revoke.mutate()}
-      onClose={onClose}
-    />
   )
 }

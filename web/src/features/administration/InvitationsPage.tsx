@@ -1,6 +1,6 @@
 import { Button, Group, Menu, Select, Text, TextInput } from '@mantine/core'
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query'
-import { IconMailForward, IconMailOff, IconMailPlus } from '@tabler/icons-react'
+import { IconFileSpreadsheet, IconMailForward, IconMailOff, IconMailPlus } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Problem } from '@/api/client'
 import { inviteOne, listInvitations, resendInvitation, revokeInvitation, type Invitation } from '@/api/mail'
@@ -17,6 +17,7 @@ import { useMay } from '@/ui/session'
 import { Status } from '@/ui/Status'
 import { useToasts } from '@/ui/toasts'
 import classes from './administration.module.css'
+import { InviteListDialog } from './people/InviteListDialog'
 import { RolesField } from './UserDialogs'
 
 export function InvitationsPage() {
@@ -24,6 +25,7 @@ export function InvitationsPage() {
   const client = useQueryClient()
   const toasts = useToasts()
   const [inviting, setInviting] = useState(false)
+  const [listing, setListing] = useState(false)
   const list = useInfiniteQuery(pagesQuery(['invitations'], listInvitations))
   const refresh = () => client.invalidateQueries({ queryKey: ['invitations'] })
   const resend = useMutation({
@@ -102,7 +104,18 @@ export function InvitationsPage() {
   )
 
   return (
-    <Page title={t.invitations.title} lead={t.invitations.lead} action={<Group gap="xs">{invite}</Group>}>
+    <Page title={t.invitations.title} lead={t.invitations.lead} action={
+        <Group gap="xs">
+          <Button
+            variant="default"
+            leftSection={<IconFileSpreadsheet size={16} />}
+            onClick={() => setListing(true)}
+          >
+            {t.people.inList}
+          </Button>
+          {invite}
+        </Group>
+      }>
       {list.isError && list.data === undefined ? (
         <ErrorPanel error={list.error} onRetry={() => void list.refetch()} />
       ) : (
@@ -121,6 +134,7 @@ export function InvitationsPage() {
           more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }}
         />
       )}
+      {listing && <InviteListDialog onClose={() => setListing(false)} />}
       {inviting && <InviteDialog onClose={() => setInviting(false)} />}
     </Page>
   )

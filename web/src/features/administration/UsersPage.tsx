@@ -1,12 +1,12 @@
-import { Button, Menu, Text, TextInput } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
+import { Button, Checkbox, Group, Menu, Text, UnstyledButton } from '@mantine/core'
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query'
 import {
   IconCoin,
+  IconDownload,
+  IconEye,
   IconLogout,
   IconPencil,
   IconPlus,
-  IconSearch,
   IconShieldOff,
   IconUserCheck,
   IconUserOff,
@@ -15,8 +15,9 @@ import {
 } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useSearchParams } from 'react-router'
-import { changeUser, listUsers } from '@/api/identity'
+import { changeUser } from '@/api/identity'
 import { pagesQuery } from '@/api/pages'
+import { exportAddress, listPeople, type PeopleFilter, type Person } from '@/api/people'
 import { forceSignOut } from '@/api/security'
 import type { User } from '@/api/types'
 import { useLanguage } from '@/i18n'
@@ -32,11 +33,17 @@ import classes from './administration.module.css'
 import { UserAccessDialog } from './access/UserAccessDialog'
 import { CreateUserDialog, EditUserDialog } from './UserDialogs'
 import { GrantDialog } from './GrantDialog'
+import { Chosen } from './people/Chosen'
+import { NOBODY_LEFT_OUT, PeopleFilters } from './people/PeopleFilters'
+import { PeopleFigures } from './people/PeopleFigures'
+import { PersonDrawer } from './people/PersonDrawer'
 import { DeletePersonDialog, ExportPersonDialog } from './PersonDataDialogs'
 import { PersonMenuItems } from './PersonDataMenu'
 import { ResetSecondFactorDialog } from './ResetSecondFactorDialog'
 
-type Dialog = { kind: 'create' } | { kind: 'edit' | 'grant' | 'reset' | 'access' | 'export' | 'delete'; user: User }
+type Dialog =
+  | { kind: 'create' }
+  | { kind: 'edit' | 'grant' | 'reset' | 'access' | 'export' | 'delete' | 'look'; user: Person }
 
 export function UsersPage() {
   const { t, format } = useLanguage()
@@ -45,13 +52,29 @@ export function UsersPage() {
   const toasts = useToasts()
   const client = useQueryClient()
   const [params, setParams] = useSearchParams()
-  const search = params.get('search') ?? ''
-  const [typed, setTyped] = useState(search)
+  const filter = Object.fromEntries(
+    Object.keys(NOBODY_LEFT_OUT).map((name) => [name, params.get(name) ?? '']),
+  ) as unknown as PeopleFilter
+  const [chosen, setChosen] = useState<string[]>([])
   const [dialog, setDialog] = useState<Dialog | null>(null)
-  const list = useInfiniteQuery(pagesQuery(['users', search], (cursor, signal) => listUsers(search, cursor, signal)))
-  const find = useDebouncedCallback((text: string) => {
-    setParams(text.trim() === '' ? {} : { search: text.trim() }, { replace: true })
-  }, 250)
+  const list = useInfiniteQuery(
+    pagesQuery(['users', 'list', filter], (cursor, signal) => listPeople(filter, cursor, signal)),
+  )
+  const people = list.data?.pages.flatMap(({ items }) => items)
+  const narrow = (changed: Partial<PeopleFilter>) => {
+    setChosen([])
+    setParams(
+      (before) => {
+        const after = new URLSearchParams(before)
+        for (const [name, value] of Object.entries(changed)) {
+          if (value === '') after.delete(name)
+          else after.set(name, value)
+        }
+        return after
+      },
+      { replace: true },
+    )
+  }
   const setActive = useMutation({
     mutationFn: ({ user, active }: { user: User; active: boolean }) => changeUser(user.id, { active }),
     onSuccess: async (changed) => {
@@ -69,16 +92,41 @@ export function UsersPage() {
   })
 
   const rolesOf = (user: User) => user.roles.map((role) => t.roles[role] ?? role).join(', ')
-  const columns: Column<User>[] = [
+  const others = (people ?? []).filter(({ id }) => id !== me.id)
+  const choose: Column<Person>[] = may('users:update')
+    ? [
+        {
+          key: 'choose',
+          header: t.people.selectAll,
+          quiet: true,
+          width: '40px',
+          cell: (user) =>
+            user.id === me.id ? null : (
+              <Checkbox
+                aria-label={t.people.select(user.name || user.email)}
+                checked={chosen.includes(user.id)}
+                onChange={(event) => {
+                  const is = event.currentTarget.checked
+                  setChosen((before) => (is ? [...before, user.id] : before.filter((id) => id !== user.id)))
+                }}
+              />
+            ),
+        },
+      ]
+    : []
+  const columns: Column<Person>[] = [
+    ...choose,
     {
       key: 'name',
       header: t.users.name,
       cell: (user) => (
         <>
-          <Text size="sm" fw={500}>
-            {user.name}
-            {user.id === me.id && <span className={classes.faint}> ({t.users.self})</span>}
-          </Text>
+          <UnstyledButton onClick={() => setDialog({ kind: 'look', user })}>
+            <Text size="sm" fw={500}>
+              {user.name || user.email}
+              {user.id === me.id && <span className={classes.faint}> ({t.users.self})</span>}
+            </Text>
+          </UnstyledButton>
           <Text size="xs" c="dimmed" className={classes.breakable}>
             {user.email}
           </Text>
@@ -102,13 +150,24 @@ export function UsersPage() {
           <Status tone={user.active ? 'ok' : 'off'}>{user.active ? t.users.active : t.users.inactive}</Status>
         ),
     },
-    { key: 'created', header: t.users.created, wide: true, cell: (user) => format.date(user.created_at) },
     {
       key: 'last',
       header: t.users.lastSignIn,
       wide: true,
       cell: (user) => (user.last_sign_in_at === null ? t.common.never : format.ago(user.last_sign_in_at)),
     },
+    { key: 'keys', header: t.people.keys, numeric: true, wide: true, cell: ({ keys }) => format.number(keys) },
+    ...(may('credits:adjust')
+      ? [
+          {
+            key: 'usage',
+            header: t.people.usage,
+            wide: true,
+            cell: ({ usage }: Person) =>
+              usage === null ? '–' : t.people.usageOf(format.credits(usage.spent), format.number(usage.calls)),
+          },
+        ]
+      : []),
     {
       key: 'actions',
       header: t.common.actions,
@@ -117,6 +176,9 @@ export function UsersPage() {
       cell: (user) =>
         may('users:update') || may('credits:adjust') || may('roles:read') ? (
           <RowMenu label={`${t.common.actions}: ${user.name}`}>
+            <Menu.Item leftSection={<IconEye size={16} />} onClick={() => setDialog({ kind: 'look', user })}>
+              {t.people.open}
+            </Menu.Item>
             {may('users:update') && (
               <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'edit', user })}>
                 {t.users.edit}
@@ -164,38 +226,49 @@ export function UsersPage() {
       title={t.users.title}
       lead={t.users.lead}
       action={
-        may('users:create') ? (
-          <Button leftSection={<IconPlus size={16} />} onClick={() => setDialog({ kind: 'create' })}>
-            {t.users.create}
+        <Group gap="xs">
+          <Button
+            component="a"
+            variant="default"
+            href={exportAddress(filter)}
+            download
+            leftSection={<IconDownload size={16} />}
+          >
+            {t.people.export}
           </Button>
-        ) : null
+          {may('users:create') && (
+            <Button leftSection={<IconPlus size={16} />} onClick={() => setDialog({ kind: 'create' })}>
+              {t.users.create}
+            </Button>
+          )}
+        </Group>
       }
     >
-      <TextInput
-        type="search"
-        mb="sm"
-        maw={320}
-        aria-label={t.users.search}
-        placeholder={t.users.search}
-        leftSection={<IconSearch size={15} />}
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.currentTarget.value)
-          find(event.currentTarget.value)
-        }}
-      />
+      <PeopleFigures />
+      <PeopleFilters value={filter} onChange={narrow} />
+      {may('users:update') && others.length > 1 && (
+        <Checkbox
+          mb="xs"
+          label={t.people.selectAll}
+          checked={chosen.length > 0 && others.every(({ id }) => chosen.includes(id))}
+          indeterminate={chosen.length > 0 && !others.every(({ id }) => chosen.includes(id))}
+          onChange={(event) => setChosen(event.currentTarget.checked ? others.map(({ id }) => id) : [])}
+        />
+      )}
       {list.isError && list.data === undefined ? (
         <ErrorPanel error={list.error} onRetry={() => void list.refetch()} />
       ) : (
         <DataTable
           label={t.users.title}
           columns={columns}
-          rows={list.data?.pages.flatMap(({ items }) => items)}
+          rows={people}
           rowKey={({ id }) => id}
           empty={<EmptyState icon={<IconUsers size={20} />} title={t.users.emptyTitle} text={t.users.emptyText} />}
           more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }}
         />
       )}
+      {chosen.length > 0 && <Chosen ids={chosen} onClear={() => setChosen([])} />}
+      {dialog?.kind === 'look' && <PersonDrawer person={dialog.user} onClose={() => setDialog(null)} />}
       {dialog?.kind === 'create' && <CreateUserDialog onClose={() => setDialog(null)} />}
       {dialog?.kind === 'edit' && <EditUserDialog user={dialog.user} onClose={() => setDialog(null)} />}
       {dialog?.kind === 'reset' && <ResetSecondFactorDialog user={dialog.user} onClose={() => setDialog(null)} />}

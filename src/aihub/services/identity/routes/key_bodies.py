@@ -47,7 +47,7 @@ class KeyBudgetBody(BaseModel):
     resets_at: datetime | None
 
 
-class KeyBody(BaseModel):
+class ApiKeyBody(BaseModel):
     """A key without its secret. Empty lists and nulls bound nothing."""
 
     id: UUID
@@ -71,14 +71,14 @@ class KeyBody(BaseModel):
     credits: KeyCreditsBody | None
 
 
-class NewKeyBody(KeyBody):
+class NewApiKeyBody(ApiKeyBody):
     """A key with its text, which is shown this once."""
 
     key: str
 
 
 class KeysBody(BaseModel):
-    items: list[KeyBody]
+    items: list[ApiKeyBody]
     next_cursor: str | None
 
 
@@ -136,9 +136,9 @@ def wish_of(body: KeyRequest | KeyChange) -> KeyWish:
     return wish
 
 
-def key_body(key: Key, own: KeyCredits | None, budget: KeyBudget | None, now: datetime) -> KeyBody:
+def key_body(key: Key, own: KeyCredits | None, budget: KeyBudget | None, now: datetime) -> ApiKeyBody:
     overlapping = key.previous_until is not None and key.previous_until > now and key.revoked_at is None
-    return KeyBody(
+    return ApiKeyBody(
         id=key.id,
         name=key.name,
         prefix=key.prefix,

@@ -14,11 +14,11 @@ from aihub.services.identity import service
 from aihub.services.identity.contracts import Wallets
 from aihub.services.identity.contracts.keys import Key
 from aihub.services.identity.routes.key_bodies import (
-    KeyBody,
+    ApiKeyBody,
     KeyChange,
     KeyRequest,
     KeysBody,
-    NewKeyBody,
+    NewApiKeyBody,
     Rotation,
     key_body,
     wish_of,
@@ -39,7 +39,7 @@ def _runtime(request: Request) -> Runtime:
     return runtime
 
 
-async def key_bodies(runtime: Runtime, work: Work, keys: Sequence[Key]) -> list[KeyBody]:
+async def key_bodies(runtime: Runtime, work: Work, keys: Sequence[Key]) -> list[ApiKeyBody]:
     """The keys with their money and budgets."""
     wallets = runtime.get(Wallets)
     own = await service.credits_of(work, wallets, keys)
@@ -64,7 +64,7 @@ async def list_keys(
 
 
 @router.post("", status_code=201)
-async def create_key(request: Request, body: KeyRequest, actor: Maker) -> NewKeyBody:
+async def create_key(request: Request, body: KeyRequest, actor: Maker) -> NewApiKeyBody:
     """Make a key. Its text is in this answer and nowhere else.
 
     Without `scopes` it may call models and see its credits; `*` is all that you may do. `credits` gives it
@@ -86,11 +86,11 @@ async def create_key(request: Request, body: KeyRequest, actor: Maker) -> NewKey
             clock=runtime.clock,
         )
         (shown,) = await key_bodies(runtime, work, [key])
-    return NewKeyBody(key=text, **dict(shown))
+    return NewApiKeyBody(key=text, **dict(shown))
 
 
 @router.patch("/{key_id}")
-async def change_key(request: Request, key_id: UUID, body: KeyChange, actor: Prover) -> KeyBody:
+async def change_key(request: Request, key_id: UUID, body: KeyChange, actor: Prover) -> ApiKeyBody:
     """Rename a key, or change what bounds it. It holds in every process within a second."""
     runtime = _runtime(request)
     async with runtime.database.work(actor.scope) as work:
@@ -107,7 +107,7 @@ async def change_key(request: Request, key_id: UUID, body: KeyChange, actor: Pro
 
 
 @router.post("/{key_id}/rotate", status_code=201)
-async def rotate_key(request: Request, key_id: UUID, body: Rotation, actor: Prover) -> NewKeyBody:
+async def rotate_key(request: Request, key_id: UUID, body: Rotation, actor: Prover) -> NewApiKeyBody:
     """Give a key a new secret, which is in this answer and nowhere else. The old one works for as many days
     as you say, so that programs can be changed one after the other; with none it ends now."""
     runtime = _runtime(request)
@@ -121,7 +121,7 @@ async def rotate_key(request: Request, key_id: UUID, body: Rotation, actor: Prov
             clock=runtime.clock,
         )
         (shown,) = await key_bodies(runtime, work, [key])
-    return NewKeyBody(key=text, **dict(shown))
+    return NewApiKeyBody(key=text, **dict(shown))
 
 
 @router.delete("/{key_id}", status_code=204)

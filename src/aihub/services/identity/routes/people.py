@@ -31,7 +31,7 @@ MOST_AT_ONCE = 200
 _SEES_MONEY = "credits:adjust"
 
 
-class UsageBody(BaseModel):
+class PersonUsageBody(BaseModel):
     """Credits now, and what was spent in how many calls of models within thirty days."""
 
     balance: str
@@ -49,7 +49,7 @@ class PersonBody(UserBody):
     second_factor: bool
     keys: int
     sessions: int
-    usage: UsageBody | None
+    usage: PersonUsageBody | None
 
 
 class PeopleBody(BaseModel):
@@ -111,10 +111,12 @@ def _runtime(request: Request) -> Runtime:
     return runtime
 
 
-def _usage(spent: Spending | None) -> UsageBody | None:
+def _usage(spent: Spending | None) -> PersonUsageBody | None:
     if spent is None:
         return None
-    return UsageBody(balance=spent.balance, available=spent.available, spent=spent.spent, calls=spent.calls)
+    return PersonUsageBody(
+        balance=spent.balance, available=spent.available, spent=spent.spent, calls=spent.calls
+    )
 
 
 def _body(person: Person, spent: Spending | None) -> PersonBody:

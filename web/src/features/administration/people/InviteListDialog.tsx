@@ -1,0 +1,244 @@
+import { Button, FileButton, Group, Modal, Progress, Select, Stack, Text, Textarea } from '@mantine/core'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { IconFileSpreadsheet } from '@tabler/icons-react'
+import { useState, type DragEvent } from 'react'
+import { idempotencyKey } from '@/api/client'
+import { inviteGuests, previewGuests, type Guest } from '@/api/people'
+import type { Locale } from '@/api/types'
+import { useLanguage } from '@/i18n'
+import { DataTable, type Column } from '@/ui/DataTable'
+import { ErrorPanel } from '@/ui/ErrorPanel'
+import { Status } from '@/ui/Status'
+import { asCsv, CHUNK, LARGEST_FILE, problemsFirst, save } from './guests'
+import classes from './people.module.css'
+
+/** A list of people becomes invitations: first a look at what would happen, then the letters. */
+export function InviteListDialog({ onClose }: { onClose: () => void }) {
+  const { t, locale } = useLanguage()
+  const [language, setLanguage] = useState<Locale>(locale)
+  const look = useMutation({ mutationFn: (csv: string) => previewGuests(csv, language) })
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      size={760}
+      title={t.guests.title}
+      closeOnClickOutside={false}
+      closeButtonProps={{ 'aria-label': t.common.close }}
+    >
+      {look.data === undefined ? (
+        <Stack gap="md">
+          <Text c="dimmed">{t.guests.lead}</Text>
+          <ListField busy={look.isPending} onList={(csv) => look.mutate(csv)} />
+          <Select
+            label={t.guests.language}
+            allowDeselect={false}
+            data={[
+              { value: 'en', label: 'English' },
+              { value: 'fr', label: 'Français' },
+            ]}
+            value={language}
+            onChange={(value) => setLanguage(value ?? 'en')}
+          />
+          {look.error !== null && <ErrorPanel error={look.error} compact />}
+        </Stack>
+      ) : (
+        <GuestList first={look.data.items} language={language} onBack={look.reset} onClose={onClose} />
+      )}
+    </Modal>
+  )
+}
+
+function ListField({ busy, onList }: { busy: boolean; onList: (csv: string) => void }) {
+  const { t } = useLanguage()
+  const [over, setOver] = useState(false)
+  const [pasted, setPasted] = useState('')
+  const [tooLarge, setTooLarge] = useState(false)
+  const take = async (file: File | null | undefined) => {
+    if (file === null || file === undefined) return
+    setTooLarge(file.size > LARGEST_FILE)
+    if (file.size <= LARGEST_FILE) onList(await textOf(file))
+  }
+  const hover = (event: DragEvent, is: boolean) => {
+    event.preventDefault()
+    setOver(is)
+  }
+  return (
+    <>
+      <div
+        className={classes.drop}
+        data-over={over}
+        onDragOver={(event) => hover(event, true)}
+        onDragLeave={(event) => hover(event, false)}
+        onDrop={(event) => {
+          hover(event, false)
+          void take(event.dataTransfer.files[0])
+        }}
+      >
+        <IconFileSpreadsheet size={22} aria-hidden />
+        <Text c="dimmed">{t.guests.drop}</Text>
+        <FileButton accept=".csv,.txt,.tsv,text/csv" onChange={(file) => void take(file)}>
+          {(props) => (
+            <Button variant="default" loading={busy} {...props}>
+              {t.guests.choose}
+            </Button>
+          )}
+        </FileButton>
+        {tooLarge && (
+          <Text size="sm" c="var(--hub-bad)" role="alert">
+            {t.guests.tooLarge}
+          </Text>
+        )}
+      </div>
+      <Textarea
+        label={t.guests.paste}
+        placeholder={t.guests.placeholder}
+        autosize
+        minRows={3}
+        maxRows={10}
+        spellCheck={false}
+        value={pasted}
+        onChange={(event) => setPasted(event.currentTarget.value)}
+      />
+      <Group justify="flex-end">
+        <Button disabled={pasted.trim() === ''} loading={busy} onClick={() => onList(pasted)}>
+          {t.guests.look}
+        </Button>
+      </Group>
+    </>
+  )
+}
+
+async function textOf(file: File): Promise<string> {
+  const bytes = new Uint8Array(await file.arrayBuffer())
+  const wide = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : null
+  return new TextDecoder(wide ?? 'utf-8').decode(bytes)
+}
+
+interface GuestListProps {
+  first: Guest[]
+  language: Locale
+  onBack: () => void
+  onClose: () => void
+}
+
+function GuestList({ first, language, onBack, onClose }: GuestListProps) {
+  const { t } = useLanguage()
+  const client = useQueryClient()
+  const [guests, setGuests] = useState(first)
+  // One for the whole list, so that a request which is sent again after a failure is not done twice.
+  const [key] = useState(idempotencyKey)
+  const [done, setDone] = useState<number | null>(null)
+  const [began] = useState(() => first.filter(({ outcome }) => outcome === 'invite').length)
+  const invite = useMutation({
+    mutationFn: async () => {
+      const wanted = first.filter(({ outcome }) => outcome === 'invite')
+      setDone(0)
+      for (let at = 0; at < wanted.length; at += CHUNK) {
+        const { items } = await inviteGuests(wanted.slice(at, at + CHUNK), language, `${key}-${at}`)
+        const results = new Map(items.map((guest) => [guest.line, guest]))
+        setGuests((before) => before.map((guest) => results.get(guest.line) ?? guest))
+        setDone(at + items.length)
+      }
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: ['invitations'] }),
+  })
+  const count = (...outcomes: Guest['outcome'][]) => guests.filter(({ outcome }) => outcomes.includes(outcome)).length
+  const waiting = count('invite')
+  const failed = guests.filter(({ outcome }) => outcome !== 'sent')
+  const why = (guest: Guest) =>
+    guest.problems.map(({ code, message }) => t.guests.problems[code] ?? message).join('; ')
+  const columns: Column<Guest>[] = [
+    { key: 'line', header: t.guests.line, numeric: true, width: '56px', cell: ({ line }) => line },
+    {
+      key: 'person',
+      header: t.guests.person,
+      cell: (guest) => (
+        <>
+          <Text size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>
+            {guest.email}
+          </Text>
+          <Text size="xs" c="dimmed">
+            {[guest.name, guest.roles.map((role) => t.roles[role] ?? role).join(', ')].filter(Boolean).join(' · ')}
+          </Text>
+        </>
+      ),
+    },
+    {
+      key: 'outcome',
+      header: t.guests.outcome,
+      cell: (guest) => (
+        <>
+          <Status tone={guest.outcome === 'wrong' ? 'bad' : guest.outcome === 'sent' || guest.outcome === 'invite' ? 'ok' : 'off'}>
+            {t.guests.outcomes[guest.outcome]}
+          </Status>
+          {guest.problems.length > 0 && (
+            <Text size="xs" c="dimmed">
+              {why(guest)}
+            </Text>
+          )}
+        </>
+      ),
+    },
+  ]
+  const download = () =>
+    save(
+      asCsv(
+        ['line', 'e-mail', 'name', 'roles', 'locale', 'why'],
+        failed.map((guest) => [
+          String(guest.line),
+          guest.email,
+          guest.name,
+          guest.roles.join('|'),
+          guest.locale,
+          [t.guests.outcomes[guest.outcome], why(guest)].filter(Boolean).join(': '),
+        ]),
+      ),
+      'not-invited.csv',
+    )
+  return (
+    <Stack gap="md">
+      <Text fw={500} role="status">
+        {invite.isSuccess
+          ? [t.guests.done(count('sent')), ...(failed.length > 0 ? [t.guests.rest(failed.length)] : [])].join(' · ')
+          : t.guests.counts(waiting, count('account', 'invited'), count('wrong'))}
+      </Text>
+      {done !== null && !invite.isSuccess && (
+        <Progress.Root size="xl" aria-label={t.guests.progress(done, began)}>
+          <Progress.Section value={(100 * done) / Math.max(1, began)} aria-label={t.guests.progress(done, began)}>
+            <Progress.Label>{t.guests.progress(done, began)}</Progress.Label>
+          </Progress.Section>
+        </Progress.Root>
+      )}
+      <div style={{ maxHeight: '50vh', overflowY: 'auto' }} tabIndex={0} role="region" aria-label={t.guests.outcome}>
+        <DataTable
+          label={t.guests.title}
+          columns={columns}
+          rows={problemsFirst(guests)}
+          rowKey={({ line }) => String(line)}
+          empty={null}
+        />
+      </div>
+      {invite.error !== null && <ErrorPanel error={invite.error} compact />}
+      <Group justify="flex-end" gap="xs">
+        {done === null && (
+          <Button variant="default" onClick={onBack}>
+            {t.guests.back}
+          </Button>
+        )}
+        {failed.length > 0 && (done !== null || waiting === 0) && !invite.isPending && (
+          <Button variant="default" onClick={download}>
+            {t.guests.download}
+          </Button>
+        )}
+        {invite.isSuccess ? (
+          <Button onClick={onClose}>{t.common.close}</Button>
+        ) : (
+          <Button disabled={waiting === 0} loading={invite.isPending} onClick={() => invite.mutate()}>
+            {invite.isError ? t.guests.again : t.guests.invite(waiting)}
+          </Button>
+        )}
+      </Group>
+    </Stack>
+  )
+}
