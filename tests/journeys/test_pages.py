@@ -98,6 +98,7 @@ PAGES = {
     "credits": "/account/credits",
     "users": "/admin/users",
     "roles": "/admin/roles",
+    "sign-in-providers": "/admin/sign-in",
     "models": "/admin/models",
     "jobs": "/admin/jobs",
     "settings": "/admin/settings",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
@@ -46,6 +46,8 @@ Handle = Annotated[Line, Field(min_length=1, max_length=40)]
 _Said = Annotated[str | None, Query(max_length=4096)]
 _LINKED_PAGE, _PROVEN_PAGE = "/account/security", "/proven"
 _MINE = "federation."
+_OUTSIDE: dict[int | str, dict[str, Any]] = {502: {}}
+_NOTHING: dict[int | str, dict[str, Any]] = {404: {}}
 
 
 class SignInChoiceBody(BaseModel):
@@ -130,14 +132,14 @@ async def list_sign_in_choices(request: Request) -> SignInChoicesBody:
     return SignInChoicesBody(items=[SignInChoiceBody(handle=handle, name=name) for handle, name in choices])
 
 
-@router.post("/session/oidc")
+@router.post("/session/oidc", responses=_OUTSIDE)
 async def begin_sign_in(request: Request, response: Response, body: SignInDeparture) -> DepartureBody:
     """Where to go to sign in with a provider. It comes back to this hub, in the same browser."""
     browser_may(request)
     return await _depart(request, response, body.provider, "sign-in", next_path=body.next)
 
 
-@router.get("/session/oidc/problem")
+@router.get("/session/oidc/problem", responses=_NOTHING)
 async def read_sign_in_problem(code: Annotated[str, Query(max_length=100)]) -> SignInProblemBody:
     """What a code on the sign-in page means."""
     for kind in catalogue():
@@ -146,7 +148,7 @@ async def read_sign_in_problem(code: Annotated[str, Query(max_length=100)]) -> S
     raise NotFound("There is no such code.")
 
 
-@router.get("/session/oidc/waiting")
+@router.get("/session/oidc/waiting", responses=_NOTHING)
 async def read_waiting(request: Request) -> SignInStepBody:
     """The step that a sign-in with a provider waits for in this browser."""
     async with runtime_of(request).database.work(system("sign in with a provider")) as work:
@@ -188,7 +190,7 @@ async def come_back(
         return _failed(handle, attempt.purpose, failure)
 
 
-@router.post("/session/proof/oidc")
+@router.post("/session/proof/oidc", responses=_OUTSIDE)
 async def begin_proof(
     request: Request, response: Response, body: DepartureRequest, actor: SignedIn
 ) -> DepartureBody:
@@ -206,7 +208,7 @@ async def list_links(request: Request, actor: SignedIn) -> LinkedSignInsBody:
     return LinkedSignInsBody(items=[link_body(link) for link in found], password=password)
 
 
-@router.post("/linked-sign-ins")
+@router.post("/linked-sign-ins", responses=_OUTSIDE)
 async def begin_link(
     request: Request, response: Response, body: DepartureRequest, actor: Proven
 ) -> DepartureBody:

@@ -142,7 +142,11 @@ async def delete_sign_in_provider(request: Request, sign_in_provider_id: UUID, a
         await federation.delete_provider(work, actor, sign_in_provider_id)
 
 
-@router.post("/sign-in-providers/{sign_in_provider_id}/check", dependencies=[requires("sso:manage")])
+@router.post(
+    "/sign-in-providers/{sign_in_provider_id}/check",
+    dependencies=[requires("sso:manage")],
+    responses={502: {}},
+)
 async def check_sign_in_provider(request: Request, sign_in_provider_id: UUID) -> SignInProviderFacts:
     """Read what the provider publishes, now: whether it can be reached and is the one that was set up."""
     runtime = runtime_of(request)
