@@ -8,6 +8,8 @@ export interface FormDialogProps {
   action: string
   busy: boolean
   ready?: boolean
+  /** What it does cannot be undone. */
+  grave?: boolean
   error: Error | null
   size?: number
   children: ReactNode
@@ -16,7 +18,7 @@ export interface FormDialogProps {
 }
 
 /** A small form over the page; what was typed stays when the server refuses. */
-export function FormDialog({ title, action, busy, ready = true, error, size = 460, children, onSubmit, onClose }: FormDialogProps) {
+export function FormDialog({ title, action, busy, ready = true, grave = false, error, size = 460, children, onSubmit, onClose }: FormDialogProps) {
   const { t } = useLanguage()
   return (
     <Modal opened onClose={onClose} title={title} size={size} closeButtonProps={{ 'aria-label': t.common.close }}>
@@ -33,7 +35,7 @@ export function FormDialog({ title, action, busy, ready = true, error, size = 46
             <Button variant="default" onClick={onClose}>
               {t.common.cancel}
             </Button>
-            <Button type="submit" disabled={!ready} loading={busy}>
+            <Button type="submit" disabled={!ready} loading={busy} {...(grave ? { color: 'red' } : {})}>
               {action}
             </Button>
           </Group>

@@ -329,7 +329,9 @@ async def read_certificate_key(request: Request, response: Response) -> Certific
     """The key that this hub signs certificates of deletion with."""
     runtime = _runtime(request)
     async with runtime.database.work(system("read the key of certificates")) as work:
-        return CertificateKeyBody(algorithm="Ed25519", public_key=await service.public_key(work, runtime.get(Crypto)))
+        return CertificateKeyBody(
+            algorithm="Ed25519", public_key=await service.public_key(work, runtime.get(Crypto))
+        )
 
 
 def _download(path: str, export: DataExport) -> FileResponse:

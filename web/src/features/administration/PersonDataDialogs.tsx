@@ -68,6 +68,7 @@ export function DeletePersonDialog({ user, onClose }: { user: User; onClose: () 
     <FormDialog
       title={t.privacy.deleteTitle(user.name)}
       action={t.privacy.deleteSomebody}
+      grave
       busy={ordering.isPending}
       ready={reason.trim().length >= SHORTEST_REASON && (!immediately || typed.trim() === user.email)}
       error={ordering.error}

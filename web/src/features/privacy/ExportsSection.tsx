@@ -1,4 +1,4 @@
-import { Button, Menu, Text } from '@mantine/core'
+import { Button, Group, Menu, Text } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { IconDownload, IconFileZip, IconTrash } from '@tabler/icons-react'
 import { askForExport, deleteExport, exportFile, type DataExport } from '@/api/privacy'
@@ -85,7 +85,7 @@ export function ExportsSection({ exports }: { exports: DataExport[] | undefined 
     <Section
       title={t.privacy.exports}
       action={
-        <>
+        <Group gap="xs">
           {ready !== undefined && (
             <Button component="a" href={exportFile(ready.id)} download leftSection={<IconDownload size={16} />}>
               {t.privacy.download}
@@ -99,7 +99,7 @@ export function ExportsSection({ exports }: { exports: DataExport[] | undefined 
           >
             {t.privacy.ask}
           </Button>
-        </>
+        </Group>
       }
     >
       <Text size="sm" c="dimmed" maw={640} mb="sm">

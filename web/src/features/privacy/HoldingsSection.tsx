@@ -5,6 +5,9 @@ import { useLanguage } from '@/i18n'
 import { DataTable, type Column } from '@/ui/DataTable'
 import { Section } from '@/ui/Page'
 
+const some = ({ count }: Holding) => count > 0
+const none = ({ count }: Holding) => count === 0
+
 export function HoldingsSection({ holdings }: { holdings: Holding[] | undefined }) {
   const { t, format } = useLanguage()
   const [all, setAll] = useState(false)
@@ -28,13 +31,13 @@ export function HoldingsSection({ holdings }: { holdings: Holding[] | undefined 
     { key: 'fate', header: t.privacy.whenDeleted, wide: true, width: '46%', cell: fate },
     { key: 'rows', header: t.privacy.rows, numeric: true, cell: ({ count }) => format.number(count) },
   ]
-  const empty = holdings?.filter(({ count }) => count === 0).length ?? 0
+  const empty = holdings?.filter(none).length ?? 0
   return (
     <Section title={t.privacy.held}>
       <DataTable
         label={t.privacy.held}
         columns={columns}
-        rows={holdings?.filter(({ count }) => all || count > 0)}
+        rows={holdings && [...holdings.filter(some), ...(all ? holdings.filter(none) : [])]}
         rowKey={({ name }) => name}
         empty={null}
       />

@@ -54,7 +54,7 @@ async def holdings(work: Work, runtime: "Runtime", user: User) -> list[Holding]:
     subject = subject_of(runtime, user)
     return [
         Holding(d.name, d.title, await d.count(work, subject), d.kept, d.anonymous)
-        for d in reversed(runtime.get(Registry).data)
+        for d in runtime.get(Registry).data
     ]
 
 
@@ -204,7 +204,7 @@ async def write_export(runtime: "Runtime", export_id: UUID) -> None:
     try:
         async with runtime.database.work(owned_by(user.id)) as work:
             rows, size = await archive.write(
-                work, subject, tuple(reversed(registry)), target, now=clock.now(), progress=progress
+                work, subject, registry, target, now=clock.now(), progress=progress
             )
         await _tell(runtime, user, export_id, secret, rows, size)
     except _Unwanted:
@@ -240,7 +240,7 @@ async def give_up(runtime: "Runtime", export_id: UUID) -> None:
 
 async def export_to(runtime: "Runtime", user: User, file: Path) -> int:
     """Write the person's data to this file at once, for the command line; how many rows."""
-    data = tuple(reversed(runtime.get(Registry).data))
+    data = runtime.get(Registry).data
     async with runtime.database.work(owned_by(user.id)) as work:
         rows, _ = await archive.write(work, subject_of(runtime, user), data, file, now=runtime.clock.now())
     async with runtime.database.work(system("note an export")) as work:
