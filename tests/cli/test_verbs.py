@@ -39,6 +39,13 @@ def test_a_key_is_printed_once_and_works(either: Installation) -> None:
             "key", "create", "--email", EMAIL, "--name", "c", "--scopes", "credits:read", "--credits", "7"
         )["key"]).json()  # fmt: skip
         assert balance["balance"] == "7.000000"
+    turned = either.json("key", "rotate", made["id"], "--email", EMAIL, "--overlap", "2")
+    assert (turned["id"], turned["scopes"]) == (made["id"], made["scopes"])
+    assert turned["key"] != made["key"]
+    assert turned["previous_until"]
+    if either.hub.process is not None:
+        for secret in (made["key"], turned["key"]):
+            assert either.hub.get("/v1/models", key=secret).status == 200
     assert either.json("key", "revoke", made["id"], "--email", EMAIL) == {"id": made["id"], "revoked": True}
     if either.hub.process is not None:
         assert either.hub.get("/v1/models", key=made["key"]).status == 401

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from aihub.kernel.errors import BadRequest
 from aihub.kernel.http.problems import Shape, as_response
 
-SECRET = re.compile(r"\bahk_[a-z0-9]{8}_[a-z0-9_-]{16,}", re.IGNORECASE | re.ASCII)
-"""What looks like a key of ours, whole or cut short."""
+SECRET = re.compile(r"\bah(?:k_[a-z0-9]{8}|r)_[a-z0-9_-]{16,}", re.IGNORECASE | re.ASCII)
+"""What looks like a key of ours or a refresh token, whole or cut short."""
 
 _NAMES = frozenset(
     {"apikey", "key", "token", "accesstoken", "authtoken", "xapikey", "bearer", "authorization"}

@@ -4,7 +4,7 @@ import { IconChevronDown, IconChevronUp } from '@tabler/icons-react'
 import { useState } from 'react'
 import type { Problem } from '@/api/client'
 import { listModels } from '@/api/gateway'
-import type { BudgetPeriod, KeyChange } from '@/api/keys'
+import type { BudgetPeriod } from '@/api/keys'
 import type { Key } from '@/api/types'
 import { useLanguage } from '@/i18n'
 import { useMay } from '@/ui/session'
@@ -45,7 +45,7 @@ export function boundsOf(key: Key): Bounds {
 const numberOf = (value: string | number) => (value === '' ? null : Number(value))
 
 /** As the API takes it. */
-export function wishOf(bounds: Bounds): Omit<KeyChange, 'name'> {
+export function wishOf(bounds: Bounds) {
   return {
     models: bounds.models,
     networks: bounds.networks,
