@@ -4,9 +4,9 @@ An attempt is written before the password is looked at, under a lock per account
 that guesses made side by side count each other. A right password takes its attempt back: only failures
 count. While attempts are open that could still turn out to be right, further ones wait for them.
 
-Nobody can lock somebody out for good by failing for them: a browser that was signed in to the
-account before, and a session that is, count for themselves alone, whatever strangers do. (Passkeys are not counted:
-there is nothing to guess.)
+Nobody can lock somebody out for good by failing for them: a browser that was signed in to the account
+before, and a session that is, count for themselves alone, whatever strangers do. (Passkeys are not
+counted: there is nothing to guess.)
 """
 
 import asyncio
