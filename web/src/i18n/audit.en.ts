@@ -58,7 +58,7 @@ export const auditEn = {
     somebody: 'Somebody else',
     emptyTitle: 'Nothing yet',
     emptyText: 'Signing in, keys, passwords and changes to your account are noted here.',
-    hint: 'Something you do not recognise? End the other sessions and change your password under Security.',
+    hint: 'Something you do not recognise? End the other sessions and change your password:',
   },
   events: {
     title: 'Security events',
@@ -66,6 +66,7 @@ export const auditEn = {
     kind: 'What happened',
     subject: 'Who or where from',
     count: 'Times',
+    times: (count: string) => `${count} ×`,
     last: 'Last',
     severity: 'Severity',
     all: 'All',

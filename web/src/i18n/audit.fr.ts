@@ -58,7 +58,7 @@ export const auditFr: typeof auditEn = {
     somebody: 'Quelqu’un d’autre',
     emptyTitle: 'Rien encore',
     emptyText: 'Connexions, clés, mots de passe et changements de votre compte sont notés ici.',
-    hint: 'Quelque chose vous est inconnu ? Terminez les autres sessions et changez votre mot de passe sous Sécurité.',
+    hint: 'Quelque chose vous est inconnu ? Terminez les autres sessions et changez votre mot de passe :',
   },
   events: {
     title: 'Événements de sécurité',
@@ -66,6 +66,7 @@ export const auditFr: typeof auditEn = {
     kind: 'Ce qui s’est passé',
     subject: 'Qui, ou d’où',
     count: 'Fois',
+    times: (count) => `${count} ×`,
     last: 'Dernière',
     severity: 'Gravité',
     all: 'Tous',

@@ -10,7 +10,7 @@ _SECRET = re.compile(
     r"|encryption_?key|session_?key|signature|otp$|pin$",
     re.IGNORECASE,
 )
-_TOKENISH = re.compile(r"\b(?:sk|ahk|ahs|shr|ghp|xox[abp]|Bearer)[-_ ][A-Za-z0-9._~+/=-]{8,}")
+_TOKENISH = re.compile(r"\b(?:sk|ahk|ahs|shr|ghp|xox[abp]|Bearer)[-_ ][A-Za-z0-9._~+/=-]{9,}")
 _LONGEST = 2_000
 
 

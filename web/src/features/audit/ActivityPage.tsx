@@ -1,6 +1,7 @@
-import { Text } from '@mantine/core'
+import { Anchor, Text } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { IconHistory } from '@tabler/icons-react'
+import { Link } from 'react-router'
 import { listActivity, type Activity } from '@/api/audit'
 import { pagesQuery } from '@/api/pages'
 import { useLanguage } from '@/i18n'
@@ -24,7 +25,6 @@ export function ActivityPage() {
     {
       key: 'at',
       header: t.audit.at,
-      width: '8.5rem',
       cell: (item) => (
         <time dateTime={item.at} title={format.dateTime(item.at)}>
           {format.ago(item.at)}
@@ -72,7 +72,10 @@ export function ActivityPage() {
         />
       )}
       <Text size="sm" c="dimmed" mt="md">
-        {t.activity.hint}
+        {t.activity.hint}{' '}
+        <Anchor component={Link} to="/account/security" inherit underline="always">
+          {t.nav.security}
+        </Anchor>
       </Text>
     </Page>
   )

@@ -51,7 +51,6 @@ export function AuditPage() {
     {
       key: 'at',
       header: t.audit.at,
-      width: '8.5rem',
       cell: (entry) => (
         <time dateTime={entry.at} title={format.dateTime(entry.at)}>
           {format.ago(entry.at)}
@@ -79,12 +78,14 @@ export function AuditPage() {
       key: 'actor',
       header: t.audit.actor,
       wide: true,
+      width: '20%',
       cell: (entry) => <span className={classes.breakable}>{who(entry)}</span>,
     },
     {
       key: 'target',
       header: t.audit.target,
       wide: true,
+      width: '24%',
       cell: (entry) => (
         <span className={classes.breakable}>
           {entry.target_kind}{' '}

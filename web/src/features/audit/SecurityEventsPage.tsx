@@ -48,7 +48,6 @@ export function SecurityEventsPage() {
     {
       key: 'last',
       header: t.events.last,
-      width: '8.5rem',
       cell: (event) => (
         <time dateTime={event.last_at} title={format.dateTime(event.last_at)}>
           {format.ago(event.last_at)}
@@ -62,7 +61,7 @@ export function SecurityEventsPage() {
         <>
           <Status tone={TONES[event.severity]}>{named(event.kind)}</Status>
           <Text size="xs" className={classes.breakable} hiddenFrom="sm">
-            {event.subject}
+            {event.subject} · {t.events.times(format.number(event.count))}
           </Text>
           <Text size="xs" c="dimmed" className={classes.breakable}>
             {told(event)}
@@ -76,7 +75,7 @@ export function SecurityEventsPage() {
       wide: true,
       cell: (event) => <span className={classes.breakable}>{event.subject}</span>,
     },
-    { key: 'count', header: t.events.count, numeric: true, cell: (event) => format.number(event.count) },
+    { key: 'count', header: t.events.count, numeric: true, wide: true, cell: (event) => format.number(event.count) },
   ]
 
   return (

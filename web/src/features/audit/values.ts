@@ -21,7 +21,9 @@ export function summary(
   const changed = Object.entries(changes ?? {}).map(
     ([name, pair]) => `${name}: ${inWords(pair[0], t)} → ${inWords(pair[1], t)}`,
   )
-  const said = Object.entries(details ?? {}).map(([name, value]) => `${name}: ${inWords(value, t)}`)
+  const said = Object.entries(details ?? {})
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([name, value]) => `${name}: ${inWords(value, t)}`)
   return [...changed, ...said].join(' · ').replaceAll('\n', ', ')
 }
 
