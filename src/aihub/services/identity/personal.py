@@ -158,7 +158,10 @@ PERSONAL = (
         _count_attempts,
         _export_attempts,
         _erase_attempts,
-        withheld={"account_hash": "a fingerprint of your address"},
+        withheld={
+            "account_hash": "a fingerprint of your address",
+            "known": "a fingerprint of your browser",
+        },
     ),
     PersonalData(
         "roles",
