@@ -151,6 +151,7 @@ async def test_wishes_that_cannot_be(
     for address, body, status in (
         (path, {"role_id": str(guest), "expires_at": past}, 422),
         (path, {"role_id": str(guest), "expires_at": "tomorrow"}, 422),
+        (path, {"role_id": str(guest), "expires_at": "9999-12-31T23:59:59-12:00"}, 422),
         (path, {"role_id": nothing}, 404),
         (path, {}, 422),
         (f"/api/v1/users/{nothing}/roles", {"role_id": str(guest)}, 404),

@@ -61,7 +61,7 @@ export const accessFr: typeof accessEn = {
     byHub: 'par l’exploitant',
     reason: 'Raison',
     reasonHint: 'Pour qui regardera plus tard. Facultatif.',
-    why: 'Pourquoi peut-il … ?',
+    why: 'Pourquoi … ?',
     whyTitle: (name) => `Que peut faire ${name} ?`,
     whyPermission: 'Autorisation',
     whyPermissionHint: 'Choisissez-en une pour voir pourquoi, ou pourquoi pas.',

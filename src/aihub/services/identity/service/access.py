@@ -23,6 +23,7 @@ from aihub.services.identity.service.roles import read_role, require_own
 _CLOCK = Clock()
 _KEPT = timedelta(days=30)
 """How long people can be told about what has ended."""
+_LONGEST = timedelta(days=36_525)
 
 
 def carried_scopes(permissions: Iterable[Permission]) -> Mapping[str, frozenset[str]]:
@@ -221,8 +222,12 @@ async def note_what_ended(work: Work, now: datetime) -> int:
 
 
 def _check_end(expires_at: datetime | None, clock: Clock) -> None:
-    if expires_at is not None and expires_at <= clock.now():
+    if expires_at is None:
+        return
+    if expires_at <= clock.now():
         raise InvalidRequest(errors=[FieldError("expires_at", "must be in the future")])
+    if expires_at > clock.now() + _LONGEST:
+        raise InvalidRequest(errors=[FieldError("expires_at", "must be within a hundred years")])
 
 
 async def _record_thing(

@@ -28,6 +28,7 @@ export function ModelAccessDialog({ model, onClose }: { model: Model; onClose: (
     },
     onError: toasts.fail,
   })
+  const shown = restrict.isPending ? restrict.variables : restricted
   return (
     <Modal
       opened
@@ -39,8 +40,8 @@ export function ModelAccessDialog({ model, onClose }: { model: Model; onClose: (
       <Stack gap="lg">
         <Switch
           label={t.access.restrict}
-          description={restricted ? t.access.restrictHint : t.access.openToAll}
-          checked={restricted}
+          description={shown ? t.access.restrictHint : t.access.openToAll}
+          checked={shown}
           disabled={!may('models:manage') || restrict.isPending}
           onChange={(event) => restrict.mutate(event.currentTarget.checked)}
         />

@@ -14,7 +14,7 @@ from tests.support.upstream import Upstream
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("access")]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def hub() -> Iterator[Hub]:
     with Upstream() as upstream, running_hub(AIHUB_EMBEDDED="false", AIHUB_DEFAULT_MODEL="echo") as hub:
         hub.create_admin(ADA, PASSWORD)
