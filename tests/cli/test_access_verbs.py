@@ -50,8 +50,8 @@ def test_roles_are_listed(installation: Installation) -> None:
 
 
 def test_a_second_factor_is_asked_of_roles_that_exist(installation: Installation) -> None:
-    wrong = {"AIHUB_SECOND_FACTOR_ROLES": "admin,Administrators"}
-    examined = installation.run("doctor", "--only", "identity", "--json", **wrong)
+    wrong = "admin,Administrators"
+    examined = installation.run("doctor", "--only", "identity", "--json", AIHUB_SECOND_FACTOR_ROLES=wrong)
     assert examined.code == 3
     assert "Administrators" in examined.out
     assert "super_admin" in examined.out

@@ -187,7 +187,7 @@ async def take_thing(work: Work, grant_id: UUID) -> bool:
 # ---------------------------------------------------------------- what ends
 
 
-async def note_ended_roles(work: Work, now: datetime) -> Sequence[tuple[UUID, str, datetime]]:
+async def note_ended_roles(work: Work, now: datetime) -> Sequence[tuple[UUID, str, datetime | None]]:
     """Person, role and end of what has ended and was not noted before."""
     rows = await work.session.execute(
         update(UserRoleRow)

@@ -79,7 +79,7 @@ async def give_role(
         if before is not None and not await authority.administrator_exists(work, lasting=True):
             raise LastAdministrator()
         await links.close_setup_links(work)
-    details = {"role": role.name, "until": expires_at, "reason": reason}
+    details: dict[str, object] = {"role": role.name, "until": expires_at, "reason": reason}
     if before is not None:
         details["until"] = {"before": before.expires_at, "after": expires_at}
     await _record(work, actor, "role.give", "user", str(user_id), details)
