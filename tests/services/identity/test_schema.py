@@ -12,9 +12,12 @@ from aihub.services.credits import models as credits_models
 from aihub.services.identity import models as identity_models
 from aihub.services.identity.models import federation as federation_models
 from aihub.services.notifications import models as notifications_models
+from aihub.services.privacy import models as privacy_models
 
 
-@pytest.mark.parametrize("models", [identity_models, federation_models, credits_models, notifications_models])
+@pytest.mark.parametrize(
+    "models", [identity_models, federation_models, credits_models, notifications_models, privacy_models]
+)
 def test_models_and_tables_agree(postgres: Server, models: object) -> None:
     ours = {
         value.__tablename__
