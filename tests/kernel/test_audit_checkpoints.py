@@ -1,6 +1,7 @@
 """What the chain alone cannot notice: a log set back, cut, or written anew by who has its key."""
 
 import asyncio
+import base64
 import stat
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
-from tests.kernel.audit_support import every_kind, record, superuser, verdict, written_anew
+from tests.support.audit_log import every_kind, record, superuser, verdict, written_anew
 from tests.support.database import Server
 from tests.support.runtime import open_runtime, settings_for
 
@@ -23,6 +24,7 @@ from aihub.kernel.audit.trail import AuditTrail
 from aihub.kernel.db import system
 from aihub.kernel.health import State
 from aihub.kernel.runtime import Runtime
+from aihub.kernel.secrets import WeakSecret
 from aihub.kernel.settings import SettingsError
 
 TABLES = ("audit_log", "audit_head", "audit_checkpoints")
@@ -249,6 +251,38 @@ async def test_nobody_can_prune_what_is_recent_or_unsigned(
         connection.execute("delete from audit_log where seq <= 3")
     problems = (await trail(runtime).verify()).problems
     assert any("anchor at entry 3 is not signed" in problem for problem in problems)
+
+
+@pytest.fixture
+def closed_home(home: Path) -> Path:
+    """A home that holds no secrets."""
+    home.mkdir()
+    (home / "secrets").write_text("a file where the folder should be")
+    return home
+
+
+async def test_a_home_that_cannot_hold_the_key_stops_nobody(dsn: str, closed_home: Path) -> None:
+    """As where the secrets are configured and the disk is read-only."""
+    home = closed_home
+    keys = {
+        "ENCRYPTION_KEY": "8J+YgPCfmIDwn5iAMTIzNDU2Nzg5MGFiY2RlZmdoaWo=",
+        "SESSION_SECRET": "abcdefgh" * 8,
+    }
+    async with open_runtime(dsn, settings_for(home, **keys)) as unable:
+        await record(unable.database, 2)
+        assert await trail(unable).mark() is None
+        assert await trail(unable).verify() == audit.Verdict(True, 2, 2, ())
+        assert await trail(unable).prune(60) == 0
+    seed = base64.b64encode(bytes(range(32))).decode()
+    settings = settings_for(home, **keys, AIHUB_AUDIT_SIGNING_KEY=seed)
+    async with open_runtime(dsn, settings) as able:
+        assert (await trail(able).verify()).ok
+        assert [line.seq for line in trail(able).file.read() if line] == [2]
+    with pytest.raises(WeakSecret):
+        async with open_runtime(
+            dsn, settings_for(home, **keys, AIHUB_AUDIT_SIGNING_KEY="a passphrase it may not be")
+        ):
+            pass
 
 
 def test_a_retention_too_short_is_refused(home: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import orjson
 from sqlalchemy import text
-from tests.kernel.audit_support import ADA, BOB, every_kind, record, superuser, verdict
+from tests.support.audit_log import ADA, BOB, every_kind, record, superuser, verdict
 from tests.support.database import Server
 
 from aihub.kernel import audit

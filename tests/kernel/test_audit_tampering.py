@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import text
-from tests.kernel.audit_support import every_kind, old_entries, record, superuser, verdict
+from tests.support.audit_log import every_kind, old_entries, record, superuser, verdict
 from tests.support.database import Server
 
 from aihub.kernel import audit

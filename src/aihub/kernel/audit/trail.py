@@ -23,7 +23,7 @@ from aihub.kernel.clock import Clock
 from aihub.kernel.config import KernelSettings
 from aihub.kernel.db import Database, Work, system
 from aihub.kernel.errors import AihubError
-from aihub.kernel.secrets import WeakSecret, kept_secret, parse_master_key
+from aihub.kernel.secrets import SecretFileUnusable, WeakSecret, kept_secret, parse_master_key
 from aihub.kernel.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ SEED_BYTES = 32
 class AuditTrail:
     """One per process. What it writes outside of the database stands in `<home>/audit`."""
 
-    def __init__(self, database: Database, signer: Signer, file: CheckpointFile, clock: Clock) -> None:
+    def __init__(self, database: Database, signer: Signer | None, file: CheckpointFile, clock: Clock) -> None:
+        """Without a `signer` nothing is signed and nothing compared; entries are recorded all the same."""
         self._database = database
         self._signer = signer
         self._clock = clock
@@ -45,8 +46,13 @@ class AuditTrail:
 
     @classmethod
     async def start(cls, runtime: "Runtime") -> "AuditTrail":
-        """Open it, and sign how the log stands. A log that was set back is reported and not signed."""
-        trail = await cls.opened(runtime)
+        """Open it, and sign how the log stands. A log that was set back is reported and not signed, and a hub
+        whose home cannot hold the signing key runs without checkpoints."""
+        try:
+            trail = await cls.opened(runtime)
+        except SecretFileUnusable as exc:
+            log.error("the audit trail has no checkpoints: set AIHUB_AUDIT_SIGNING_KEY", detail=str(exc))
+            return cls(runtime.database, None, _file(runtime), runtime.clock)
         await trail.mark_if_possible("start")
         return trail
 
@@ -54,14 +60,15 @@ class AuditTrail:
     async def opened(cls, runtime: "Runtime") -> "AuditTrail":
         """Without signing anything."""
         seed = await asyncio.to_thread(_seed, runtime.kernel, runtime.settings[AuditSettings])
-        file = CheckpointFile(runtime.kernel.home / "audit" / "checkpoints.jsonl")
-        return cls(runtime.database, Signer(seed), file, runtime.clock)
+        return cls(runtime.database, Signer(seed), _file(runtime), runtime.clock)
 
     async def close(self) -> None:
         await self.mark_if_possible("stop")
 
-    async def evidence(self) -> Evidence:
+    async def evidence(self) -> Evidence | None:
         """What this machine can hold against the database."""
+        if self._signer is None:
+            return None
         lines = await asyncio.to_thread(self.file.read)
         return Evidence(self._signer.public, lines, str(self.file.path))
 
@@ -77,6 +84,8 @@ class AuditTrail:
 
         Raises LogSetBack, and signs nothing, when the log contradicts what was signed before.
         """
+        if self._signer is None:
+            return None
         own = self._own(await asyncio.to_thread(self.file.read))
         async with self._database.work(system("sign a checkpoint of the audit trail")) as work:
             head = await queries.head(work, lock=False)
@@ -132,6 +141,8 @@ class AuditTrail:
 
         Call it only for a log that was found whole.
         """
+        if self._signer is None:
+            return 0
         async with self._database.work(system("retention of the audit trail")) as work:
             last = await queries.last_before(work, days)
             stored = await marks.checkpoints(work)
@@ -160,7 +171,7 @@ class AuditTrail:
     async def _signed(
         self, work: Work, kind: str, *, base: int | None = None, reason: str = ""
     ) -> Checkpoint:
-        if work.audit_key is None:
+        if work.audit_key is None or self._signer is None:
             raise AuditKeyMissing()
         head = await queries.head(work, lock=False)
         if head.last is None or head.hash != head_hash(work.audit_key, head.seq, head.last):
@@ -179,7 +190,7 @@ class AuditTrail:
             log.error("no checkpoint of the audit trail was made", when=when, code=exc.code, detail=str(exc))
 
     def _is_own(self, checkpoint: Checkpoint) -> bool:
-        return checkpoint.is_signed_by(self._signer.public)
+        return self._signer is not None and checkpoint.is_signed_by(self._signer.public)
 
     def _own(self, lines: list[Checkpoint | None]) -> list[Checkpoint]:
         return [line for line in lines if line is not None and self._is_own(line)]
@@ -191,6 +202,10 @@ async def _broken(work: Work, own: list[Checkpoint]) -> list[Checkpoint]:
     first = await queries.first_seq(work)
     present = await queries.hashes(work, [checkpoint.seq for checkpoint in binding])
     return [c for c in binding if c.seq >= first and present.get(c.seq) != c.hash]
+
+
+def _file(runtime: "Runtime") -> CheckpointFile:
+    return CheckpointFile(runtime.kernel.home / "audit" / "checkpoints.jsonl")
 
 
 def _seed(kernel: KernelSettings, settings: AuditSettings) -> bytes:
