@@ -24,6 +24,7 @@ from aihub.kernel.privacy import PersonalData, Subject
 from aihub.kernel.tokens import new_token, token_hash
 from aihub.services.identity.contracts import Letter, Post, User
 from aihub.services.identity.service import find_user
+from aihub.services.identity.service.accounts import may_change
 from aihub.services.identity.service.leaving import begin_leaving, keep_account, shut_account
 from aihub.services.privacy import domain
 from aihub.services.privacy.contracts import (
@@ -169,8 +170,10 @@ async def list_deletions(work: Work, after: UUID | None, limit: int) -> tuple[li
 async def cancel_deletion(work: Work, runtime: "Runtime", user_id: UUID, *, actor: Actor | None) -> None:
     """Keep the account after all. Of this and the beginning of erasing exactly one wins.
 
-    Raises NoDeletion.
+    Raises NoDeletion, or BeyondOwnPermissions for an account that may do more than the actor's.
     """
+    if actor is not None and actor.user_id != user_id:
+        await may_change(work, actor, user_id)
     if await deletions.cancel(work, user_id, runtime.clock.now()) is None:
         raise NoDeletion()
     user = await keep_account(work, user_id)
