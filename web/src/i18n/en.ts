@@ -2,8 +2,6 @@ import { entryEn } from './entry.en'
 import { chatEn } from './chat.en'
 import { accountEn } from './account.en'
 import { usersEn } from './users.en'
-import { keysEn } from './keys.en'
-import { peopleEn } from './people.en'
 import { modelsEn } from './models.en'
 import { operationsEn } from './operations.en'
 import { ggufEn } from './gguf.en'
@@ -20,8 +18,6 @@ export const en = {
   ...chatEn,
   ...accountEn,
   ...usersEn,
-  ...keysEn,
-  ...peopleEn,
   ...modelsEn,
   ...operationsEn,
   ...ggufEn,

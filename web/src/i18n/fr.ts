@@ -2,8 +2,6 @@ import { entryFr } from './entry.fr'
 import { chatFr } from './chat.fr'
 import { accountFr } from './account.fr'
 import { usersFr } from './users.fr'
-import { keysFr } from './keys.fr'
-import { peopleFr } from './people.fr'
 import { modelsFr } from './models.fr'
 import { operationsFr } from './operations.fr'
 import { ggufFr } from './gguf.fr'
@@ -21,8 +19,6 @@ export const fr: Messages = {
   ...chatFr,
   ...accountFr,
   ...usersFr,
-  ...keysFr,
-  ...peopleFr,
   ...modelsFr,
   ...operationsFr,
   ...ggufFr,

@@ -8,6 +8,7 @@ import type { BudgetPeriod } from '@/api/keys'
 import type { Key } from '@/api/types'
 import { useLanguage } from '@/i18n'
 import { useMay } from '@/ui/session'
+import { useKeyWords } from './keyWords'
 
 /** What bounds a key, as its form holds it; an empty field bounds nothing. */
 export interface Bounds {
@@ -65,7 +66,7 @@ interface BoundsFieldsProps {
 }
 
 export function BoundsFields({ value, problem, open, onChange }: BoundsFieldsProps) {
-  const { t } = useLanguage()
+  const words = useKeyWords()
   const [shown, setShown] = useState(open)
   const may = useMay()
   const models = useQuery({
@@ -76,8 +77,8 @@ export function BoundsFields({ value, problem, open, onChange }: BoundsFieldsPro
   const names = [...new Set([...(models.data?.items ?? []).map(({ name }) => name), ...value.models])]
   const number = (field: 'requests' | 'tokens' | 'parallel', api: string) => (
     <NumberInput
-      label={t.keyBounds[field]}
-      placeholder={t.keyBounds.unlimited}
+      label={words[field]}
+      placeholder={words.unlimited}
       min={1}
       allowDecimal={false}
       thousandSeparator=" "
@@ -96,14 +97,14 @@ export function BoundsFields({ value, problem, open, onChange }: BoundsFieldsPro
           rightSection={shown ? <IconChevronUp size={14} /> : <IconChevronDown size={14} />}
           onClick={() => setShown(!shown)}
         >
-          {shown ? t.keyBounds.fewer : t.keyBounds.more}
+          {shown ? words.fewer : words.more}
         </Button>
       )}
       <Collapse expanded={shown}>
         <Stack gap="md" pt={open ? 0 : 'sm'}>
           <MultiSelect
-            label={t.keyBounds.models}
-            description={t.keyBounds.modelsHint}
+            label={words.models}
+            description={words.modelsHint}
             searchable
             clearable
             data={names}
@@ -112,9 +113,9 @@ export function BoundsFields({ value, problem, open, onChange }: BoundsFieldsPro
             onChange={(chosen) => onChange({ ...value, models: chosen })}
           />
           <TagsInput
-            label={t.keyBounds.networks}
-            description={t.keyBounds.networksHint}
-            placeholder={value.networks.length === 0 ? t.keyBounds.networksPlaceholder : ''}
+            label={words.networks}
+            description={words.networksHint}
+            placeholder={value.networks.length === 0 ? words.networksPlaceholder : ''}
             splitChars={[',', ' ', ';']}
             acceptValueOnBlur
             clearable
@@ -129,8 +130,8 @@ export function BoundsFields({ value, problem, open, onChange }: BoundsFieldsPro
           </SimpleGrid>
           <Group gap="sm" align="flex-start" grow>
             <NumberInput
-              label={t.keyBounds.budget}
-              placeholder={t.keyBounds.unlimited}
+              label={words.budget}
+              placeholder={words.unlimited}
               min={0}
               decimalScale={6}
               value={value.budget}
@@ -138,11 +139,11 @@ export function BoundsFields({ value, problem, open, onChange }: BoundsFieldsPro
               onChange={(budget) => onChange({ ...value, budget })}
             />
             <Select
-              label={t.keyBounds.period}
+              label={words.period}
               allowDeselect={false}
               data={(['day', 'month', 'total'] as const).map((period) => ({
                 value: period,
-                label: t.keyBounds.periods[period],
+                label: words.periods[period],
               }))}
               value={value.period}
               onChange={(period) => onChange({ ...value, period: period ?? 'month' })}
@@ -156,20 +157,21 @@ export function BoundsFields({ value, problem, open, onChange }: BoundsFieldsPro
 
 /** A key's limits in a few words. */
 export function useBoundsInWords(): (key: Key) => string[] {
-  const { t, format } = useLanguage()
+  const { format } = useLanguage()
+  const words = useKeyWords()
   return (key) => {
-    const words: string[] = []
+    const said: string[] = []
     const { budget } = key
     if (budget !== null) {
-      words.push(
-        t.keyBounds.spentOf(format.credits(budget.spent), format.credits(budget.amount), t.keyBounds.per[budget.period]),
+      said.push(
+        words.spentOf(format.credits(budget.spent), format.credits(budget.amount), words.per[budget.period]),
       )
     }
-    if (key.models.length > 0) words.push(t.keyBounds.onlyModels(key.models.length))
-    if (key.networks.length > 0) words.push(t.keyBounds.onlyNetworks(key.networks.length))
-    if (key.requests_per_minute !== null) words.push(t.keyBounds.rpm(format.number(key.requests_per_minute)))
-    if (key.tokens_per_minute !== null) words.push(t.keyBounds.tpm(format.number(key.tokens_per_minute)))
-    if (key.parallel_requests !== null) words.push(t.keyBounds.atATime(format.number(key.parallel_requests)))
-    return words
+    if (key.models.length > 0) said.push(words.onlyModels(key.models.length))
+    if (key.networks.length > 0) said.push(words.onlyNetworks(key.networks.length))
+    if (key.requests_per_minute !== null) said.push(words.rpm(format.number(key.requests_per_minute)))
+    if (key.tokens_per_minute !== null) said.push(words.tpm(format.number(key.tokens_per_minute)))
+    if (key.parallel_requests !== null) said.push(words.atATime(format.number(key.parallel_requests)))
+    return said
   }
 }

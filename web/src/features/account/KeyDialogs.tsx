@@ -10,6 +10,7 @@ import { FormDialog } from '@/ui/FormDialog'
 import { useToasts } from '@/ui/toasts'
 import { BoundsFields, boundsOf, wishOf } from './KeyBounds'
 import { ShownOnce } from './ShownOnce'
+import { useKeyWords } from './keyWords'
 
 interface KeyDialogProps {
   of: Key
@@ -18,6 +19,7 @@ interface KeyDialogProps {
 
 export function ChangeKeyDialog({ of: key, onClose }: KeyDialogProps) {
   const { t } = useLanguage()
+  const words = useKeyWords()
   const client = useQueryClient()
   const toasts = useToasts()
   const [name, setName] = useState(key.name)
@@ -25,7 +27,7 @@ export function ChangeKeyDialog({ of: key, onClose }: KeyDialogProps) {
   const change = useMutation({
     mutationFn: () => changeKey(key.id, { name: name.trim(), ...wishOf(bounds) }),
     onSuccess: async () => {
-      toasts.say(t.keyBounds.changed)
+      toasts.say(words.changed)
       onClose()
       await client.invalidateQueries({ queryKey: ['keys'] })
     },
@@ -33,7 +35,7 @@ export function ChangeKeyDialog({ of: key, onClose }: KeyDialogProps) {
   const problem = change.error instanceof Problem ? change.error : null
   return (
     <FormDialog
-      title={t.keyBounds.changeTitle(key.name)}
+      title={words.changeTitle(key.name)}
       action={t.common.save}
       size={520}
       busy={change.isPending}
@@ -58,7 +60,7 @@ export function ChangeKeyDialog({ of: key, onClose }: KeyDialogProps) {
 type Overlap = '0' | '1' | '3' | '7'
 
 export function RotateKeyDialog({ of: key, onClose }: KeyDialogProps) {
-  const { t } = useLanguage()
+  const words = useKeyWords()
   const client = useQueryClient()
   // While an earlier secret still works, another may only be made by ending both.
   const [overlap, setOverlap] = useState<Overlap>(key.previous_until === null ? '1' : '0')
@@ -69,25 +71,25 @@ export function RotateKeyDialog({ of: key, onClose }: KeyDialogProps) {
   if (rotate.data) return <ShownOnce secret={rotate.data.key} onClose={onClose} />
   return (
     <FormDialog
-      title={t.keyBounds.rotateTitle(key.name)}
-      action={t.keyBounds.rotate}
+      title={words.rotateTitle(key.name)}
+      action={words.rotate}
       busy={rotate.isPending}
       error={rotate.error}
       onSubmit={() => rotate.mutate()}
       onClose={onClose}
     >
-      <Text c="dimmed">{t.keyBounds.rotateText}</Text>
+      <Text c="dimmed">{words.rotateText}</Text>
       <Select
-        label={t.keyBounds.overlap}
+        label={words.overlap}
         data-autofocus
         allowDeselect={false}
-        data={(['1', '3', '7', '0'] as const).map((value) => ({ value, label: t.keyBounds.overlaps[value] }))}
+        data={(['1', '3', '7', '0'] as const).map((value) => ({ value, label: words.overlaps[value] }))}
         value={overlap}
         onChange={(value) => setOverlap(value ?? '1')}
       />
       {overlap === '0' && (
         <Text size="sm" c="var(--hub-bad)">
-          {t.keyBounds.rotateNow}
+          {words.rotateNow}
         </Text>
       )}
     </FormDialog>

@@ -16,6 +16,7 @@ import { Status } from '@/ui/Status'
 import { CreateKeyDialog } from './CreateKeyDialog'
 import { useBoundsInWords } from './KeyBounds'
 import { ChangeKeyDialog, RevokeKeyDialog, RotateKeyDialog } from './KeyDialogs'
+import { useKeyWords } from './keyWords'
 
 type State = 'active' | 'expired' | 'revoked'
 
@@ -26,6 +27,7 @@ function stateOf(key: Key): State {
 
 export function KeysPage() {
   const { t, format } = useLanguage()
+  const words = useKeyWords()
   const may = useMay()
   const bounds = useBoundsInWords()
   const [creating, setCreating] = useState(false)
@@ -51,7 +53,7 @@ export function KeysPage() {
           </Text>
           {key.previous_prefix !== null && key.previous_until !== null && (
             <Text size="xs" c="dimmed">
-              {t.keyBounds.oldUntil(key.previous_prefix, format.dateTime(key.previous_until))}
+              {words.oldUntil(key.previous_prefix, format.dateTime(key.previous_until))}
             </Text>
           )}
           <Text size="xs" c="dimmed" hiddenFrom="sm">
@@ -71,7 +73,7 @@ export function KeysPage() {
     },
     {
       key: 'bounds',
-      header: t.keyBounds.column,
+      header: words.column,
       wide: true,
       cell: (key) => (
         <Text size="xs" c="dimmed">
@@ -107,11 +109,11 @@ export function KeysPage() {
         key.revoked_at === null && may('keys:manage') ? (
           <RowMenu label={`${t.common.actions}: ${key.name}`}>
             <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'change', key })}>
-              {t.keyBounds.change}
+              {words.change}
             </Menu.Item>
             {stateOf(key) === 'active' && (
               <Menu.Item leftSection={<IconRefresh size={16} />} onClick={() => setDialog({ kind: 'rotate', key })}>
-                {t.keyBounds.rotate}
+                {words.rotate}
               </Menu.Item>
             )}
             <Menu.Item

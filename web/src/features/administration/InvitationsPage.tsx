@@ -19,9 +19,11 @@ import { useToasts } from '@/ui/toasts'
 import classes from './administration.module.css'
 import { InviteListDialog } from './people/InviteListDialog'
 import { RolesField } from './UserDialogs'
+import { usePeopleWords } from './people/words'
 
 export function InvitationsPage() {
   const { t, format } = useLanguage()
+  const w = usePeopleWords()
   const client = useQueryClient()
   const toasts = useToasts()
   const [inviting, setInviting] = useState(false)
@@ -111,7 +113,7 @@ export function InvitationsPage() {
             leftSection={<IconFileSpreadsheet size={16} />}
             onClick={() => setListing(true)}
           >
-            {t.people.inList}
+            {w.people.inList}
           </Button>
           {invite}
         </Group>

@@ -40,6 +40,7 @@ import { PersonDrawer } from './people/PersonDrawer'
 import { DeletePersonDialog, ExportPersonDialog } from './PersonDataDialogs'
 import { PersonMenuItems } from './PersonDataMenu'
 import { ResetSecondFactorDialog } from './ResetSecondFactorDialog'
+import { usePeopleWords } from './people/words'
 
 type Dialog =
   | { kind: 'create' }
@@ -47,6 +48,7 @@ type Dialog =
 
 export function UsersPage() {
   const { t, format } = useLanguage()
+  const w = usePeopleWords()
   const { user: me } = useSession()
   const may = useMay()
   const toasts = useToasts()
@@ -97,13 +99,13 @@ export function UsersPage() {
     ? [
         {
           key: 'choose',
-          header: t.people.selectAll,
+          header: w.people.selectAll,
           quiet: true,
           width: '40px',
           cell: (user) =>
             user.id === me.id ? null : (
               <Checkbox
-                aria-label={t.people.select(user.name || user.email)}
+                aria-label={w.people.select(user.name || user.email)}
                 checked={chosen.includes(user.id)}
                 onChange={(event) => {
                   const is = event.currentTarget.checked
@@ -156,15 +158,15 @@ export function UsersPage() {
       wide: true,
       cell: (user) => (user.last_sign_in_at === null ? t.common.never : format.ago(user.last_sign_in_at)),
     },
-    { key: 'keys', header: t.people.keys, numeric: true, wide: true, cell: ({ keys }) => format.number(keys) },
+    { key: 'keys', header: w.people.keys, numeric: true, wide: true, cell: ({ keys }) => format.number(keys) },
     ...(may('credits:adjust')
       ? [
           {
             key: 'usage',
-            header: t.people.usage,
+            header: w.people.usage,
             wide: true,
             cell: ({ usage }: Person) =>
-              usage === null ? '–' : t.people.usageOf(format.credits(usage.spent), format.number(usage.calls)),
+              usage === null ? '–' : w.people.usageOf(format.credits(usage.spent), format.number(usage.calls)),
           },
         ]
       : []),
@@ -177,7 +179,7 @@ export function UsersPage() {
         may('users:update') || may('credits:adjust') || may('roles:read') ? (
           <RowMenu label={`${t.common.actions}: ${user.name}`}>
             <Menu.Item leftSection={<IconEye size={16} />} onClick={() => setDialog({ kind: 'look', user })}>
-              {t.people.open}
+              {w.people.open}
             </Menu.Item>
             {may('users:update') && (
               <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'edit', user })}>
@@ -234,7 +236,7 @@ export function UsersPage() {
             download
             leftSection={<IconDownload size={16} />}
           >
-            {t.people.export}
+            {w.people.export}
           </Button>
           {may('users:create') && (
             <Button leftSection={<IconPlus size={16} />} onClick={() => setDialog({ kind: 'create' })}>
@@ -249,7 +251,7 @@ export function UsersPage() {
       {may('users:update') && others.length > 1 && (
         <Checkbox
           mb="xs"
-          label={t.people.selectAll}
+          label={w.people.selectAll}
           checked={chosen.length > 0 && others.every(({ id }) => chosen.includes(id))}
           indeterminate={chosen.length > 0 && !others.every(({ id }) => chosen.includes(id))}
           onChange={(event) => setChosen(event.currentTarget.checked ? others.map(({ id }) => id) : [])}

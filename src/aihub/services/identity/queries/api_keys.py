@@ -36,22 +36,26 @@ _KEY = (
 )
 
 
-def _key(row: Sequence[Any]) -> Key:
-    key_id, owner_id, name, prefix, scopes, *times, networks, rotated, prefix_before, until = row[:13]
-    models, *numbers = row[13:17]
-    limits = KeyLimits(frozenset(models), *numbers)
+def _key(row: Any) -> Key:
+    """A row of those columns, and maybe more."""
+    limits = KeyLimits(
+        frozenset(row.models), row.requests_per_minute, row.tokens_per_minute, row.parallel_requests
+    )
     return Key(
-        key_id,
-        owner_id,
-        name,
-        prefix,
-        tuple(scopes),
-        *times,
-        networks=tuple(networks),
+        id=row.id,
+        owner_id=row.owner_id,
+        name=row.name,
+        prefix=row.prefix,
+        scopes=tuple(row.scopes),
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+        networks=tuple(row.networks),
         limits=limits,
-        rotated_at=rotated,
-        previous_prefix=prefix_before,
-        previous_until=until,
+        rotated_at=row.rotated_at,
+        previous_prefix=row.previous_prefix,
+        previous_until=row.previous_until,
     )
 
 

@@ -6,6 +6,7 @@ import { useLanguage } from '@/i18n'
 import { FormDialog } from '@/ui/FormDialog'
 import { useToasts } from '@/ui/toasts'
 import classes from './people.module.css'
+import { usePeopleWords } from './words'
 
 const MOST_AT_ONCE = 200
 /** From so many on, a number typed by hand is asked for. */
@@ -23,6 +24,7 @@ async function switchAll(ids: string[], active: boolean, revokeKeys: boolean): P
 /** What can be done with the people who are selected. */
 export function Chosen({ ids, onClear }: { ids: string[]; onClear: () => void }) {
   const { t } = useLanguage()
+  const w = usePeopleWords()
   const [asking, setAsking] = useState(false)
   const client = useQueryClient()
   const toasts = useToasts()
@@ -31,12 +33,12 @@ export function Chosen({ ids, onClear }: { ids: string[]; onClear: () => void })
     onSuccess: async (done, { active, keys }) => {
       const changed = done.filter((one) => one.changed).map(({ id }) => id)
       const refused = done.filter(({ code }) => code !== null)
-      const words = active ? t.people.switchedOn(changed.length) : t.people.switchedOff(changed.length)
+      const words = active ? w.people.switchedOn(changed.length) : w.people.switchedOff(changed.length)
       const undo = () => turn.mutate({ of: changed, active: !active, keys: false })
       // What was revoked does not come back, so that there is no undo which would seem to do that.
       if (changed.length > 0 && !keys) toasts.say(words, undo)
       else if (changed.length > 0) toasts.say(words)
-      if (refused.length > 0) toasts.say(`${t.people.refused(refused.length)}: ${refused[0]?.detail ?? ''}`)
+      if (refused.length > 0) toasts.say(`${w.people.refused(refused.length)}: ${refused[0]?.detail ?? ''}`)
       setAsking(false)
       onClear()
       await client.invalidateQueries({ queryKey: ['users'] })
@@ -44,10 +46,10 @@ export function Chosen({ ids, onClear }: { ids: string[]; onClear: () => void })
     onError: toasts.fail,
   })
   return (
-    <div className={classes.chosen} role="region" aria-label={t.people.selected(ids.length)}>
-      <Text fw={500}>{t.people.selected(ids.length)}</Text>
+    <div className={classes.chosen} role="region" aria-label={w.people.selected(ids.length)}>
+      <Text fw={500}>{w.people.selected(ids.length)}</Text>
       <Button variant="subtle" onClick={onClear}>
-        {t.people.none}
+        {w.people.none}
       </Button>
       <Button
         variant="default"
@@ -82,12 +84,13 @@ interface DeactivateDialogProps {
 
 function DeactivateDialog({ count, busy, error, onConfirm, onClose }: DeactivateDialogProps) {
   const { t } = useLanguage()
+  const w = usePeopleWords()
   const [keys, setKeys] = useState(false)
   const [typed, setTyped] = useState('')
   const asks = count >= MANY || keys
   return (
     <FormDialog
-      title={t.people.deactivateMany(count)}
+      title={w.people.deactivateMany(count)}
       action={t.users.deactivate}
       busy={busy}
       ready={!asks || typed.trim() === String(count)}
@@ -95,15 +98,15 @@ function DeactivateDialog({ count, busy, error, onConfirm, onClose }: Deactivate
       onSubmit={() => onConfirm(keys)}
       onClose={onClose}
     >
-      <Text c="dimmed">{t.people.deactivateText}</Text>
+      <Text c="dimmed">{w.people.deactivateText}</Text>
       <Checkbox
-        label={t.people.revokeKeys}
+        label={w.people.revokeKeys}
         checked={keys}
         onChange={(event) => setKeys(event.currentTarget.checked)}
       />
       {asks && (
         <TextInput
-          label={t.people.typeNumber(count)}
+          label={w.people.typeNumber(count)}
           inputMode="numeric"
           autoComplete="off"
           value={typed}

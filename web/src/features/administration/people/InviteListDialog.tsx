@@ -11,10 +11,12 @@ import { ErrorPanel } from '@/ui/ErrorPanel'
 import { Status } from '@/ui/Status'
 import { asCsv, CHUNK, LARGEST_FILE, problemsFirst, save } from './guests'
 import classes from './people.module.css'
+import { usePeopleWords } from './words'
 
 /** A list of people becomes invitations: first a look at what would happen, then the letters. */
 export function InviteListDialog({ onClose }: { onClose: () => void }) {
   const { t, locale } = useLanguage()
+  const w = usePeopleWords()
   const [language, setLanguage] = useState<Locale>(locale)
   const look = useMutation({ mutationFn: (csv: string) => previewGuests(csv, language) })
   return (
@@ -22,16 +24,16 @@ export function InviteListDialog({ onClose }: { onClose: () => void }) {
       opened
       onClose={onClose}
       size={760}
-      title={t.guests.title}
+      title={w.guests.title}
       closeOnClickOutside={false}
       closeButtonProps={{ 'aria-label': t.common.close }}
     >
       {look.data === undefined ? (
         <Stack gap="md">
-          <Text c="dimmed">{t.guests.lead}</Text>
+          <Text c="dimmed">{w.guests.lead}</Text>
           <ListField busy={look.isPending} onList={(csv) => look.mutate(csv)} />
           <Select
-            label={t.guests.language}
+            label={w.guests.language}
             allowDeselect={false}
             data={[
               { value: 'en', label: 'English' },
@@ -50,7 +52,7 @@ export function InviteListDialog({ onClose }: { onClose: () => void }) {
 }
 
 function ListField({ busy, onList }: { busy: boolean; onList: (csv: string) => void }) {
-  const { t } = useLanguage()
+  const w = usePeopleWords()
   const [over, setOver] = useState(false)
   const [pasted, setPasted] = useState('')
   const [tooLarge, setTooLarge] = useState(false)
@@ -76,23 +78,23 @@ function ListField({ busy, onList }: { busy: boolean; onList: (csv: string) => v
         }}
       >
         <IconFileSpreadsheet size={22} aria-hidden />
-        <Text c="dimmed">{t.guests.drop}</Text>
+        <Text c="dimmed">{w.guests.drop}</Text>
         <FileButton accept=".csv,.txt,.tsv,text/csv" onChange={(file) => void take(file)}>
           {(props) => (
             <Button variant="default" loading={busy} {...props}>
-              {t.guests.choose}
+              {w.guests.choose}
             </Button>
           )}
         </FileButton>
         {tooLarge && (
           <Text size="sm" c="var(--hub-bad)" role="alert">
-            {t.guests.tooLarge}
+            {w.guests.tooLarge}
           </Text>
         )}
       </div>
       <Textarea
-        label={t.guests.paste}
-        placeholder={t.guests.placeholder}
+        label={w.guests.paste}
+        placeholder={w.guests.placeholder}
         autosize
         minRows={3}
         maxRows={10}
@@ -102,7 +104,7 @@ function ListField({ busy, onList }: { busy: boolean; onList: (csv: string) => v
       />
       <Group justify="flex-end">
         <Button disabled={pasted.trim() === ''} loading={busy} onClick={() => onList(pasted)}>
-          {t.guests.look}
+          {w.guests.look}
         </Button>
       </Group>
     </>
@@ -124,6 +126,7 @@ interface GuestListProps {
 
 function GuestList({ first, language, onBack, onClose }: GuestListProps) {
   const { t } = useLanguage()
+  const w = usePeopleWords()
   const client = useQueryClient()
   const [guests, setGuests] = useState(first)
   // One for the whole list, so that a request which is sent again after a failure is not done twice.
@@ -147,12 +150,12 @@ function GuestList({ first, language, onBack, onClose }: GuestListProps) {
   const waiting = count('invite')
   const failed = guests.filter(({ outcome }) => outcome !== 'sent')
   const why = (guest: Guest) =>
-    guest.problems.map(({ code, message }) => t.guests.problems[code] ?? message).join('; ')
+    guest.problems.map(({ code, message }) => w.guests.problems[code] ?? message).join('; ')
   const columns: Column<Guest>[] = [
-    { key: 'line', header: t.guests.line, numeric: true, width: '56px', cell: ({ line }) => line },
+    { key: 'line', header: w.guests.line, numeric: true, width: '56px', cell: ({ line }) => line },
     {
       key: 'person',
-      header: t.guests.person,
+      header: w.guests.person,
       cell: (guest) => (
         <>
           <Text size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>
@@ -166,11 +169,11 @@ function GuestList({ first, language, onBack, onClose }: GuestListProps) {
     },
     {
       key: 'outcome',
-      header: t.guests.outcome,
+      header: w.guests.outcome,
       cell: (guest) => (
         <>
           <Status tone={guest.outcome === 'wrong' ? 'bad' : guest.outcome === 'sent' || guest.outcome === 'invite' ? 'ok' : 'off'}>
-            {t.guests.outcomes[guest.outcome]}
+            {w.guests.outcomes[guest.outcome]}
           </Status>
           {guest.problems.length > 0 && (
             <Text size="xs" c="dimmed">
@@ -191,7 +194,7 @@ function GuestList({ first, language, onBack, onClose }: GuestListProps) {
           guest.name,
           guest.roles.join('|'),
           guest.locale,
-          [t.guests.outcomes[guest.outcome], why(guest)].filter(Boolean).join(': '),
+          [w.guests.outcomes[guest.outcome], why(guest)].filter(Boolean).join(': '),
         ]),
       ),
       'not-invited.csv',
@@ -200,19 +203,19 @@ function GuestList({ first, language, onBack, onClose }: GuestListProps) {
     <Stack gap="md">
       <Text fw={500} role="status">
         {invite.isSuccess
-          ? [t.guests.done(count('sent')), ...(failed.length > 0 ? [t.guests.rest(failed.length)] : [])].join(' · ')
-          : t.guests.counts(waiting, count('account', 'invited'), count('wrong'))}
+          ? [w.guests.done(count('sent')), ...(failed.length > 0 ? [w.guests.rest(failed.length)] : [])].join(' · ')
+          : w.guests.counts(waiting, count('account', 'invited'), count('wrong'))}
       </Text>
       {done !== null && !invite.isSuccess && (
-        <Progress.Root size="xl" aria-label={t.guests.progress(done, began)}>
-          <Progress.Section value={(100 * done) / Math.max(1, began)} aria-label={t.guests.progress(done, began)}>
-            <Progress.Label>{t.guests.progress(done, began)}</Progress.Label>
+        <Progress.Root size="xl" aria-label={w.guests.progress(done, began)}>
+          <Progress.Section value={(100 * done) / Math.max(1, began)} aria-label={w.guests.progress(done, began)}>
+            <Progress.Label>{w.guests.progress(done, began)}</Progress.Label>
           </Progress.Section>
         </Progress.Root>
       )}
-      <div style={{ maxHeight: '50vh', overflowY: 'auto' }} tabIndex={0} role="region" aria-label={t.guests.outcome}>
+      <div style={{ maxHeight: '50vh', overflowY: 'auto' }} tabIndex={0} role="region" aria-label={w.guests.outcome}>
         <DataTable
-          label={t.guests.title}
+          label={w.guests.title}
           columns={columns}
           rows={problemsFirst(guests)}
           rowKey={({ line }) => String(line)}
@@ -223,19 +226,19 @@ function GuestList({ first, language, onBack, onClose }: GuestListProps) {
       <Group justify="flex-end" gap="xs">
         {done === null && (
           <Button variant="default" onClick={onBack}>
-            {t.guests.back}
+            {w.guests.back}
           </Button>
         )}
         {failed.length > 0 && (done !== null || waiting === 0) && !invite.isPending && (
           <Button variant="default" onClick={download}>
-            {t.guests.download}
+            {w.guests.download}
           </Button>
         )}
         {invite.isSuccess ? (
           <Button onClick={onClose}>{t.common.close}</Button>
         ) : (
           <Button disabled={waiting === 0} loading={invite.isPending} onClick={() => invite.mutate()}>
-            {invite.isError ? t.guests.again : t.guests.invite(waiting)}
+            {invite.isError ? w.guests.again : w.guests.invite(waiting)}
           </Button>
         )}
       </Group>

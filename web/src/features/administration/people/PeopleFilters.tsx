@@ -8,6 +8,7 @@ import { suggestPeople, type PeopleFilter } from '@/api/people'
 import { useLanguage } from '@/i18n'
 import { useMay } from '@/ui/session'
 import classes from '../administration.module.css'
+import { usePeopleWords } from './words'
 
 export const NOBODY_LEFT_OUT: PeopleFilter = {
   search: '',
@@ -25,6 +26,7 @@ interface PeopleFiltersProps {
 /** Finding people by name or address, with suggestions, and by what they are. */
 export function PeopleFilters({ value, onChange }: PeopleFiltersProps) {
   const { t } = useLanguage()
+  const w = usePeopleWords()
   const may = useMay()
   const [typed, setTyped] = useState(value.search)
   const [settled] = useDebouncedValue(typed.trim(), 200)
@@ -58,8 +60,8 @@ export function PeopleFilters({ value, onChange }: PeopleFiltersProps) {
       {may('roles:read') && (
         <Select
           w={170}
-          aria-label={t.people.role}
-          placeholder={t.people.anyRole}
+          aria-label={w.people.role}
+          placeholder={w.people.anyRole}
           clearable
           data={(roles.data?.items ?? []).map(({ name, title }) => ({ value: name, label: t.roles[name] ?? title }))}
           value={value.role === '' ? null : value.role}
@@ -69,12 +71,12 @@ export function PeopleFilters({ value, onChange }: PeopleFiltersProps) {
       <Select
         w={170}
         aria-label={t.users.state}
-        placeholder={t.people.anyState}
+        placeholder={w.people.anyState}
         clearable
         data={[
           { value: 'true', label: t.users.active },
           { value: 'false', label: t.users.inactive },
-          { value: 'never', label: t.people.neverSignedIn },
+          { value: 'never', label: w.people.neverSignedIn },
         ]}
         value={state === '' ? null : state}
         onChange={(chosen) =>
@@ -86,12 +88,12 @@ export function PeopleFilters({ value, onChange }: PeopleFiltersProps) {
       />
       <Select
         w={200}
-        aria-label={t.people.secondFactor}
-        placeholder={t.people.anyFactor}
+        aria-label={w.people.secondFactor}
+        placeholder={w.people.anyFactor}
         clearable
         data={[
-          { value: 'true', label: t.people.withFactor },
-          { value: 'false', label: t.people.withoutFactor },
+          { value: 'true', label: w.people.withFactor },
+          { value: 'false', label: w.people.withoutFactor },
         ]}
         value={value.second_factor === '' ? null : value.second_factor}
         onChange={(chosen) => onChange({ second_factor: chosen ?? '' })}
@@ -104,7 +106,7 @@ export function PeopleFilters({ value, onChange }: PeopleFiltersProps) {
             onChange(NOBODY_LEFT_OUT)
           }}
         >
-          {t.people.clear}
+          {w.people.clear}
         </Button>
       )}
     </div>

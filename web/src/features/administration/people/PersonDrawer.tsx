@@ -12,10 +12,12 @@ import { useMay } from '@/ui/session'
 import { Status } from '@/ui/Status'
 import { useToasts } from '@/ui/toasts'
 import classes from './people.module.css'
+import { usePeopleWords } from './words'
 
 /** One person: what they may use, what they have used, and their keys. */
 export function PersonDrawer({ person: first, onClose }: { person: Person; onClose: () => void }) {
   const { t, format } = useLanguage()
+  const w = usePeopleWords()
   const may = useMay()
   const [revoking, setRevoking] = useState<Key | null>(null)
   const read = useQuery({
@@ -25,17 +27,17 @@ export function PersonDrawer({ person: first, onClose }: { person: Person; onClo
   })
   const person = read.data
   const facts: [string, string][] = [
-    [t.users.email, `${person.email} (${person.email_verified ? t.people.confirmed : t.people.unconfirmed})`],
+    [t.users.email, `${person.email} (${person.email_verified ? w.people.confirmed : w.people.unconfirmed})`],
     [t.users.roles, person.roles.map((role) => t.roles[role] ?? role).join(', ') || t.common.none],
-    [t.people.secondFactor, person.second_factor ? t.people.yes : t.people.no],
+    [w.people.secondFactor, person.second_factor ? w.people.yes : w.people.no],
     [t.users.created, format.date(person.created_at)],
     [t.users.lastSignIn, person.last_sign_in_at === null ? t.common.never : format.dateTime(person.last_sign_in_at)],
-    [t.people.sessions, format.number(person.sessions)],
+    [w.people.sessions, format.number(person.sessions)],
   ]
   if (person.usage !== null) {
     facts.push(
-      [t.people.balance, format.credits(person.usage.available)],
-      [t.people.usage, t.people.usageOf(format.credits(person.usage.spent), format.number(person.usage.calls))],
+      [w.people.balance, format.credits(person.usage.available)],
+      [w.people.usage, w.people.usageOf(format.credits(person.usage.spent), format.number(person.usage.calls))],
     )
   }
   return (
@@ -69,20 +71,21 @@ export function PersonDrawer({ person: first, onClose }: { person: Person; onClo
 
 function KeysOf({ person, onRevoke }: { person: Person; onRevoke: ((key: Key) => void) | null }) {
   const { t, format } = useLanguage()
+  const w = usePeopleWords()
   const keys = useInfiniteQuery(
     pagesQuery(['users', 'one', person.id, 'keys'], (cursor, signal) => listKeysOf(person.id, cursor, signal)),
   )
   const live = keys.data?.pages.flatMap(({ items }) => items).filter(({ revoked_at }) => revoked_at === null)
   return (
-    <section aria-label={t.people.keys}>
+    <section aria-label={w.people.keys}>
       <Title order={3} size="h5" mb={6}>
-        {t.people.keys}
+        {w.people.keys}
       </Title>
       {keys.isError && <ErrorPanel error={keys.error} compact onRetry={() => void keys.refetch()} />}
       {keys.isPending && <Skeleton height={40} />}
       {live?.length === 0 && (
         <Text size="sm" c="dimmed">
-          {t.people.noKeys}
+          {w.people.noKeys}
         </Text>
       )}
       {live?.map((key) => (
@@ -122,12 +125,13 @@ function KeysOf({ person, onRevoke }: { person: Person; onRevoke: ((key: Key) =>
 
 function RevokeDialog({ person, of: key, onClose }: { person: Person; of: Key; onClose: () => void }) {
   const { t } = useLanguage()
+  const w = usePeopleWords()
   const client = useQueryClient()
   const toasts = useToasts()
   const revoke = useMutation({
     mutationFn: () => revokeKeyOf(person.id, key.id),
     onSuccess: async () => {
-      toasts.say(t.people.revokedKey(key.name))
+      toasts.say(w.people.revokedKey(key.name))
       onClose()
       await client.invalidateQueries({ queryKey: ['users'] })
     },
