@@ -14,14 +14,12 @@ from aihub.services.identity.contracts.access import ResourceGrant, RoleGrant
 from aihub.services.identity.models import PermissionRow, RoleRow, UserRoleRow
 from aihub.services.identity.models.access import ResourceGrantRow
 
-_MOMENT = "coalesce(cast(:at as timestamptz), now())"
-
 # ---------------------------------------------------------------- roles
 
-_ROLE_GRANTS = f"""
+_ROLE_GRANTS = """
 select ur.user_id, u.email, u.name, ur.role_id, r.name as role, r.title, ur.assigned_at as granted_at,
        giver.email as granted_by, ur.expires_at, ur.reason,
-       ur.expires_at is not null and ur.expires_at <= {_MOMENT} as expired
+       ur.expires_at is not null and ur.expires_at <= coalesce(cast(:at as timestamptz), now()) as expired
 from user_roles ur
 join users u on u.id = ur.user_id
 join roles r on r.id = ur.role_id
@@ -30,8 +28,8 @@ left join users giver on giver.id = ur.assigned_by
 _OF_USER = text(_ROLE_GRANTS + "where ur.user_id = :user order by expired, r.name")
 _WITH_ROLE = text(
     _ROLE_GRANTS
-    + f"""
-    where ur.role_id = :role and (ur.expires_at is null or ur.expires_at > {_MOMENT})
+    + """
+    where ur.role_id = :role and (ur.expires_at is null or ur.expires_at > now())
       and (cast(:after as uuid) is null or ur.user_id > :after)
     order by ur.user_id limit :limit
     """
@@ -83,10 +81,10 @@ async def take_role(work: Work, user_id: UUID, role_id: UUID) -> bool:
 
 # ---------------------------------------------------------------- single things
 
-_THINGS = f"""
+_THINGS = """
 select g.id, p.name as permission, g.resource_id, g.owner_id as user_id, u.email, u.name, r.name as role,
        g.granted_at, giver.email as granted_by, g.expires_at, g.reason,
-       g.expires_at is not null and g.expires_at <= {_MOMENT} as expired
+       g.expires_at is not null and g.expires_at <= coalesce(cast(:at as timestamptz), now()) as expired
 from resource_grants g
 join permissions p on p.id = g.permission_id
 left join users u on u.id = g.owner_id
@@ -97,14 +95,13 @@ _ON_THING = text(
     _THINGS + "where p.resource = :resource and g.resource_id = :thing order by r.name, u.email, p.name"
 )
 _GRANT = text(_THINGS + "where g.id = :grant")
-_TO_USER = text(
-    _THINGS
-    + """
-    where p.name = :permission and (
-      g.owner_id = :user or g.role_id in (select role_id from held_roles(:user, coalesce(:at, now())))
-    ) order by expired, g.granted_at
-    """.replace("coalesce(:at, now())", _MOMENT)
-)
+_THEIRS = """
+where p.name = :permission and (
+  g.owner_id = :user
+  or g.role_id in (select h.role_id from held_roles(:user, coalesce(cast(:at as timestamptz), now())) h)
+) order by expired, g.granted_at
+"""
+_TO_USER = text(_THINGS + _THEIRS)
 
 
 def _thing(row: Any) -> ResourceGrant:
