@@ -16,6 +16,7 @@ from aihub.kernel.audit.jobs import begin_check
 from aihub.kernel.auth import Actor, requires, signed_in
 from aihub.kernel.db import Work, system
 from aihub.kernel.runtime import Runtime
+from aihub.services.identity.contracts import SessionRequired
 from aihub.services.identity.service import fresh
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
@@ -271,7 +272,9 @@ async def list_my_activity(
     cursor: str | None = None,
     limit: Limit = 50,
 ) -> ActivitiesBody:
-    """What you did, and what was done to your account, the newest first."""
+    """What you did, and what was done to your account, the newest first. For yourself, not for your keys."""
+    if actor.session_id is None:
+        raise SessionRequired()
     chosen = audit.Filter(action=action, since=since, until=until)
     async with _runtime(request).database.work(actor.scope) as work:
         page = await audit.page(work, cursor=cursor, limit=limit, chosen=chosen, about=actor.user_id)
