@@ -146,11 +146,9 @@ WRONG: Mapping[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("claims", WRONG.values(), ids=WRONG.keys())
-async def test_a_token_that_says_something_else_signs_nobody_in(
-    scene: Scene, hub: Runtime, claims: dict[str, Any]
-) -> None:
-    assert await scene.saying(**claims) == REFUSED
+async def test_a_token_that_says_something_else_signs_nobody_in(scene: Scene, hub: Runtime) -> None:
+    pages = {name: await scene.saying(**claims) for name, claims in WRONG.items()}
+    assert pages == dict.fromkeys(WRONG, REFUSED)
     assert await sessions(hub) == 1  # the administrator's
 
 
@@ -306,11 +304,13 @@ PUBLISHED: Mapping[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("says", PUBLISHED.values(), ids=PUBLISHED.keys())
-async def test_a_description_that_does_not_fit_is_refused(scene: Scene, says: dict[str, Any]) -> None:
-    scene.provider.says = says
-    answer = await scene.client("POST", "/api/v1/session/oidc", {"provider": "scripted"})
-    assert (answer.status, answer.code) == (502, "federation.provider_unfit")
+async def test_a_description_that_does_not_fit_is_refused(scene: Scene) -> None:
+    found = {}
+    for name, says in PUBLISHED.items():
+        scene.provider.says = says
+        answer = await scene.client("POST", "/api/v1/session/oidc", {"provider": "scripted"})
+        found[name] = (answer.status, answer.code)
+    assert found == dict.fromkeys(PUBLISHED, (502, "federation.provider_unfit"))
 
 
 async def test_a_provider_cannot_send_the_hub_to_its_neighbours(scene: Scene, admin: Client) -> None:
