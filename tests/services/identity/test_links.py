@@ -12,6 +12,7 @@ from sqlalchemy import text
 from tests.services.conftest import MODULES, PASSWORD, Answer, Client, MakeClient, MakeUser
 from tests.support.waiting import until
 
+from aihub.kernel import audit
 from aihub.kernel.clock import FixedClock
 from aihub.kernel.db import system
 from aihub.kernel.jobs.runner import JobRunner
@@ -103,6 +104,14 @@ async def test_an_invited_colleague_comes_in_with_the_role_given(
     again = await accept(client(), token)
     assert (again.status, again.code) == (403, "links.invalid")
     assert {"user.invite", "mail.open", "user.create"} <= set(await deeds(hub))
+    # Whoever is invited has no account that could be erased with its entries: they do not name them.
+    async with hub.database.work(system("test")) as work:
+        said = (await audit.page(work, cursor=None, limit=100)).items
+    assert {"k…@example.org"} == {
+        line.details.get("email", line.details.get("to"))
+        for line in said
+        if line.details and line.action in ("user.invite", "mail.open")
+    }
 
 
 async def test_an_invitation_taken_by_two_at_once_makes_one_account(

@@ -25,6 +25,15 @@ def is_secret(name: str) -> bool:
     return _SECRET.search(name) is not None
 
 
+def veiled(address: str) -> str:
+    """An e-mail address that whoever knows it recognises, and nobody else reads.
+
+    For entries about somebody who has no account: were they to get one and be erased, the entry stays.
+    """
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}…{at}{host}"
+
+
 def masked(value: object) -> Any:
     """A copy fit for JSON: secret-looking keys masked, long texts cut, unknown types as text."""
     if isinstance(value, Mapping):

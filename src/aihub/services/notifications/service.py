@@ -211,5 +211,5 @@ async def _record(work: Work, action: str, letter: Posted, actor: Actor) -> None
         action=action,
         target_kind="letter",
         target_id=str(letter.id),
-        details={"kind": letter.kind, "to": letter.to_address},
+        details={"kind": letter.kind, "to": audit.veiled(letter.to_address)},
     )

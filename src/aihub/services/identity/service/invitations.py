@@ -195,5 +195,5 @@ async def _record(work: Work, action: str, invitation: Invitation, actor: Actor)
         action=action,
         target_kind="invitation",
         target_id=str(invitation.id),
-        details={"email": invitation.email, "roles": sorted(invitation.roles)},
+        details={"email": audit.veiled(invitation.email), "roles": sorted(invitation.roles)},
     )
