@@ -31,7 +31,8 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             (
                 "Hello,",
                 (
-                    "you asked for your account at {hub} to be deleted. Your keys and your other sessions have "
+                    "you asked for your account at {hub} to be deleted. Your keys and your other "
+                    "sessions have "
                     "ended. On {until} everything you keep here is erased for good."
                 ),
                 "To keep your account, sign in before then and choose Keep my account.",
@@ -44,7 +45,8 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             (
                 "Bonjour,",
                 (
-                    "vous avez demandé la suppression de votre compte sur {hub}. Vos clés et vos autres sessions "
+                    "vous avez demandé la suppression de votre compte sur {hub}. Vos clés et vos autres "
+                    "sessions "
                     "ont pris fin. Le {until}, tout ce que vous gardez ici sera effacé définitivement."
                 ),
                 "Pour garder votre compte, connectez-vous avant et choisissez Garder mon compte.",
@@ -59,7 +61,8 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             (
                 "Hello,",
                 (
-                    "an administrator of the hub at {hub} asked for your account to be deleted. The reason given: "
+                    "an administrator of the hub at {hub} asked for your account to be deleted. The "
+                    "reason given: "
                     "{reason}"
                 ),
                 "Your keys and sessions have ended. On {until} everything you keep here is erased for good.",
@@ -72,12 +75,13 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             (
                 "Bonjour,",
                 (
-                    "un administrateur du hub {hub} a demandé la suppression de votre compte. Le motif donné : "
+                    "un administrateur du hub {hub} a demandé la suppression de votre compte. Le motif "
+                    "donné : "
                     "{reason}"
                 ),
                 (
                     "Vos clés et vos sessions ont pris fin. Le {until}, tout ce que vous gardez ici sera "
-                    "définitivement."
+                    "effacé définitivement."
                 ),
                 "D'ici là, vous pouvez vous connecter et choisir Garder mon compte.",
             ),
@@ -90,7 +94,8 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             (
                 "Hello,",
                 (
-                    "the deletion of your account at {hub} was cancelled. Nothing was erased; sign in as before, "
+                    "the deletion of your account at {hub} was cancelled. Nothing was erased; sign in as "
+                    "before, "
                     "and your keys work again."
                 ),
                 "If it was not you, change your password.",
@@ -101,7 +106,8 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             (
                 "Bonjour,",
                 (
-                    "la suppression de votre compte sur {hub} a été annulée. Rien n'a été effacé ; connectez-vous "
+                    "la suppression de votre compte sur {hub} a été annulée. Rien n'a été effacé ; "
+                    "connectez-vous "
                     "comme avant, et vos clés fonctionnent de nouveau."
                 ),
                 "Si ce n'était pas vous, changez de mot de passe.",
@@ -114,8 +120,10 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             (
                 "Hello,",
                 (
-                    "your account at {hub} was erased, and so was the key that your secrets were sealed with. "
-                    "The certificate attached says what was erased ({rows} rows), what was kept and why. Your "
+                    "your account at {hub} was erased, and so was the key that your secrets were sealed "
+                    "with. "
+                    "The certificate attached says what was erased ({rows} rows), what was kept and why. "
+                    "Your "
                     "pseudonym in what was kept is {pseudonym}."
                 ),
                 "This is our last letter to you: your address leaves the hub with it.",
@@ -128,7 +136,8 @@ PRIVACY: Mapping[str, Mapping[str, Template]] = {
             (
                 "Bonjour,",
                 (
-                    "votre compte sur {hub} a été effacé, ainsi que la clé qui scellait vos secrets. Le certificat "
+                    "votre compte sur {hub} a été effacé, ainsi que la clé qui scellait vos secrets. Le "
+                    "certificat "
                     "joint dit ce qui a été effacé ({rows} lignes), ce qui a été gardé et pourquoi. Votre "
                     "pseudonyme dans ce qui a été gardé est {pseudonym}."
                 ),
