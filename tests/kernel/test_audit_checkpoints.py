@@ -19,10 +19,11 @@ from aihub.kernel.audit import marks
 from aihub.kernel.audit import service as audit_service
 from aihub.kernel.audit.checkpoints import CheckpointFile, Signer
 from aihub.kernel.audit.errors import LogSetBack, NothingToAccept
-from aihub.kernel.audit.jobs import look, run_check
+from aihub.kernel.audit.jobs import check, look, run_check
 from aihub.kernel.audit.trail import AuditTrail
 from aihub.kernel.db import system
 from aihub.kernel.health import State
+from aihub.kernel.jobs.job import JobContext
 from aihub.kernel.runtime import Runtime
 from aihub.kernel.secrets import WeakSecret
 from aihub.kernel.settings import SettingsError
@@ -251,6 +252,24 @@ async def test_nobody_can_prune_what_is_recent_or_unsigned(
         connection.execute("delete from audit_log where seq <= 3")
     problems = (await trail(runtime).verify()).problems
     assert any("anchor at entry 3 is not signed" in problem for problem in problems)
+
+
+async def test_the_nightly_check_removes_old_entries_of_a_whole_log_only(
+    dsn: str, home: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_runtime(dsn, settings_for(home, AIHUB_AUDIT_RETENTION_DAYS="60")) as runtime:
+        await _aged(runtime, monkeypatch, 100, 4)
+        await trail(runtime).mark()
+        await record(runtime.database, 2)
+        with superuser(postgres) as connection:
+            connection.execute("update audit_log set action = 'harmless' where seq = 2")
+        await check(JobContext(runtime, 1, 1))
+        assert len((await trail(runtime).verify()).problems) == 1  # still there to be looked at
+        with superuser(postgres) as connection:
+            connection.execute("update audit_log set action = 'key.create' where seq = 2")
+        await check(JobContext(runtime, 2, 1))
+        assert await trail(runtime).verify() == audit.Verdict(True, 3, 7, ())
+        assert (await look(runtime)).state is State.OK
 
 
 @pytest.fixture
