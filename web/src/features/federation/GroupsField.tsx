@@ -5,6 +5,7 @@ import { listRoles } from '@/api/identity'
 import { useLanguage } from '@/i18n'
 import { useMay } from '@/ui/session'
 import classes from './federation.module.css'
+import { useProviderWords } from './words'
 
 export interface GroupRow {
   group: string
@@ -14,6 +15,7 @@ export interface GroupRow {
 /** Which roles the people of which group get. */
 export function GroupsField({ value, onChange }: { value: GroupRow[]; onChange: (rows: GroupRow[]) => void }) {
   const { t } = useLanguage()
+  const words = useProviderWords()
   const may = useMay()
   const roles = useQuery({ queryKey: ['roles'], queryFn: ({ signal }) => listRoles(signal), enabled: may('roles:read') })
   const known = roles.data?.items ?? [...new Set(value.flatMap((row) => row.roles))].map((name) => ({ name, title: name }))
@@ -25,13 +27,13 @@ export function GroupsField({ value, onChange }: { value: GroupRow[]; onChange: 
       {value.map((row, at) => (
         <div key={at} className={classes.group}>
           <TextInput
-            label={t.signInProviders.group}
+            label={words.group}
             maxLength={300}
             value={row.group}
             onChange={(event) => set(at, { group: event.currentTarget.value })}
           />
           <MultiSelect
-            label={t.signInProviders.roles}
+            label={words.roles}
             data={data}
             value={row.roles}
             onChange={(chosen) => set(at, { roles: chosen })}
@@ -39,7 +41,7 @@ export function GroupsField({ value, onChange }: { value: GroupRow[]; onChange: 
           <ActionIcon
             size={36}
             variant="default"
-            aria-label={`${t.signInProviders.removeGroup}: ${row.group}`}
+            aria-label={`${words.removeGroup}: ${row.group}`}
             onClick={() => onChange(value.filter((_, index) => index !== at))}
           >
             <IconTrash size={16} />
@@ -53,7 +55,7 @@ export function GroupsField({ value, onChange }: { value: GroupRow[]; onChange: 
           leftSection={<IconPlus size={15} />}
           onClick={() => onChange([...value, { group: '', roles: [] }])}
         >
-          {t.signInProviders.addGroup}
+          {words.addGroup}
         </Button>
       </Group>
     </>

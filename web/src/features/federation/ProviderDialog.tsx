@@ -8,6 +8,7 @@ import { CopyAction } from '@/ui/CopyAction'
 import { FormDialog } from '@/ui/FormDialog'
 import { GroupsField, type GroupRow } from './GroupsField'
 import classes from './federation.module.css'
+import { useProviderWords } from './words'
 
 const SEPARATORS = [',', ' ', ';']
 
@@ -21,6 +22,7 @@ export interface ProviderDialogProps {
 /** What the hub has to know of a provider, and the one thing that the provider has to know of the hub. */
 export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogProps) {
   const { t } = useLanguage()
+  const words = useProviderWords()
   const [name, setName] = useState(provider?.name ?? '')
   const [handle, setHandle] = useState(provider?.handle ?? '')
   const [issuer, setIssuer] = useState(provider?.issuer ?? '')
@@ -61,8 +63,8 @@ export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogPro
   const redirect = `${window.location.origin}/api/v1/session/oidc/${handle.trim() || '…'}/callback`
   return (
     <FormDialog
-      title={provider === null ? t.signInProviders.add : provider.name}
-      action={provider === null ? t.signInProviders.add : t.common.save}
+      title={provider === null ? words.add : provider.name}
+      action={provider === null ? words.add : t.common.save}
       size={600}
       busy={save.isPending}
       ready={[name, handle, issuer, clientId].every((text) => text.trim() !== '')}
@@ -71,8 +73,8 @@ export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogPro
       onClose={onClose}
     >
       <TextInput
-        label={t.signInProviders.name}
-        description={t.signInProviders.nameHint}
+        label={words.name}
+        description={words.nameHint}
         placeholder="Example Ltd"
         data-autofocus
         maxLength={100}
@@ -81,8 +83,8 @@ export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogPro
         onChange={(event) => setName(event.currentTarget.value)}
       />
       <TextInput
-        label={t.signInProviders.handle}
-        description={t.signInProviders.handleHint}
+        label={words.handle}
+        description={words.handleHint}
         placeholder="example"
         maxLength={40}
         autoCapitalize="none"
@@ -93,18 +95,18 @@ export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogPro
         onChange={(event) => setHandle(event.currentTarget.value.toLowerCase())}
       />
       <TextInput
-        label={t.signInProviders.redirect}
-        description={t.signInProviders.redirectHint}
+        label={words.redirect}
+        description={words.redirectHint}
         variant="filled"
         readOnly
         value={redirect}
         classNames={{ input: classes.address ?? '' }}
-        rightSection={<CopyAction text={redirect} label={t.signInProviders.copyRedirect} />}
+        rightSection={<CopyAction text={redirect} label={words.copyRedirect} />}
         onFocus={(event) => event.currentTarget.select()}
       />
       <TextInput
-        label={t.signInProviders.issuer}
-        description={t.signInProviders.issuerHint}
+        label={words.issuer}
+        description={words.issuerHint}
         placeholder="https://login.example.org/realms/team"
         type="url"
         maxLength={500}
@@ -114,7 +116,7 @@ export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogPro
         onChange={(event) => setIssuer(event.currentTarget.value)}
       />
       <TextInput
-        label={t.signInProviders.clientId}
+        label={words.clientId}
         maxLength={300}
         autoCapitalize="none"
         autoComplete="off"
@@ -124,8 +126,8 @@ export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogPro
         onChange={(event) => setClientId(event.currentTarget.value)}
       />
       <PasswordInput
-        label={t.signInProviders.secret}
-        description={provider?.has_secret === true ? t.signInProviders.secretKeep : t.signInProviders.secretHint}
+        label={words.secret}
+        description={provider?.has_secret === true ? words.secretKeep : words.secretHint}
         autoComplete="off"
         maxLength={1000}
         visibilityToggleButtonProps={{ 'aria-label': t.common.showPassword, tabIndex: 0 }}
@@ -134,31 +136,31 @@ export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogPro
         onChange={(event) => setSecret(event.currentTarget.value)}
       />
       <TagsInput
-        label={t.signInProviders.scopes}
-        description={t.signInProviders.scopesHint}
+        label={words.scopes}
+        description={words.scopesHint}
         splitChars={SEPARATORS}
         value={scopes}
         error={problem?.fieldError('scopes')}
         onChange={setScopes}
       />
       <Checkbox
-        label={t.signInProviders.network}
-        description={t.signInProviders.networkHint}
+        label={words.network}
+        description={words.networkHint}
         checked={network}
         error={problem?.fieldError('allow_private')}
         onChange={(event) => setNetwork(event.currentTarget.checked)}
       />
-      <Divider label={t.signInProviders.people} labelPosition="left" />
+      <Divider label={words.people} labelPosition="left" />
       <Checkbox
-        label={t.signInProviders.create}
-        description={t.signInProviders.createHint}
+        label={words.create}
+        description={words.createHint}
         checked={create}
         onChange={(event) => setCreate(event.currentTarget.checked)}
       />
       {create && (
         <TagsInput
-          label={t.signInProviders.domains}
-          description={t.signInProviders.domainsHint}
+          label={words.domains}
+          description={words.domainsHint}
           placeholder={domains.length === 0 ? 'example.org' : ''}
           splitChars={SEPARATORS}
           value={domains}
@@ -167,18 +169,18 @@ export function ProviderDialog({ provider, onSaved, onClose }: ProviderDialogPro
         />
       )}
       <Checkbox
-        label={t.signInProviders.trust}
-        description={t.signInProviders.trustHint}
+        label={words.trust}
+        description={words.trustHint}
         checked={trust}
         onChange={(event) => setTrust(event.currentTarget.checked)}
       />
-      <Divider label={t.signInProviders.groups} labelPosition="left" />
+      <Divider label={words.groups} labelPosition="left" />
       <Text size="sm" c="dimmed">
-        {t.signInProviders.groupsHint}
+        {words.groupsHint}
       </Text>
       <TextInput
-        label={t.signInProviders.claim}
-        description={t.signInProviders.claimHint}
+        label={words.claim}
+        description={words.claimHint}
         maxLength={200}
         autoCapitalize="none"
         spellCheck={false}

@@ -21,11 +21,13 @@ import { Status } from '@/ui/Status'
 import { useToasts } from '@/ui/toasts'
 import classes from './federation.module.css'
 import { ProviderDialog } from './ProviderDialog'
+import { useProviderWords } from './words'
 
 type Dialog = { kind: 'add' } | { kind: 'edit' | 'delete'; provider: SignInProvider }
 
 export function ProvidersPage() {
   const { t } = useLanguage()
+  const words = useProviderWords()
   const may = useMay()
   const toasts = useToasts()
   const client = useQueryClient()
@@ -44,18 +46,18 @@ export function ProvidersPage() {
   })
   const checking = useMutation({
     mutationFn: ({ id }: SignInProvider) => checkSignInProvider(id),
-    onSuccess: ({ keys }, { name }) => toasts.say(t.signInProviders.checked(name, keys)),
+    onSuccess: ({ keys }, { name }) => toasts.say(words.checked(name, keys)),
     onError: toasts.fail,
   })
   const add = manage ? (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setDialog({ kind: 'add' })}>
-      {t.signInProviders.add}
+      {words.add}
     </Button>
   ) : null
   const columns: Column<SignInProvider>[] = [
     {
       key: 'name',
-      header: t.signInProviders.name,
+      header: words.name,
       cell: (provider) => (
         <>
           <Text size="sm" fw={500}>
@@ -67,12 +69,12 @@ export function ProvidersPage() {
         </>
       ),
     },
-    { key: 'accounts', header: t.signInProviders.accounts, wide: true, numeric: true, cell: ({ linked }) => linked },
+    { key: 'accounts', header: words.accounts, wide: true, numeric: true, cell: ({ linked }) => linked },
     {
       key: 'state',
-      header: t.signInProviders.state,
+      header: words.state,
       cell: ({ enabled }) => (
-        <Status tone={enabled ? 'ok' : 'off'}>{enabled ? t.signInProviders.on : t.signInProviders.off}</Status>
+        <Status tone={enabled ? 'ok' : 'off'}>{enabled ? words.on : words.off}</Status>
       ),
     },
     {
@@ -84,27 +86,27 @@ export function ProvidersPage() {
         manage && (
           <RowMenu label={`${t.common.actions}: ${provider.name}`}>
             <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'edit', provider })}>
-              {t.signInProviders.edit}
+              {words.edit}
             </Menu.Item>
             <Menu.Item leftSection={<IconPlugConnected size={16} />} onClick={() => checking.mutate(provider)}>
-              {t.signInProviders.check}
+              {words.check}
             </Menu.Item>
             <Menu.Item leftSection={<IconPower size={16} />} onClick={() => power.mutate(provider)}>
-              {provider.enabled ? t.signInProviders.disable : t.signInProviders.enable}
+              {provider.enabled ? words.disable : words.enable}
             </Menu.Item>
             <Menu.Item
               color="var(--hub-bad)"
               leftSection={<IconTrash size={16} />}
               onClick={() => setDialog({ kind: 'delete', provider })}
             >
-              {t.signInProviders.delete}
+              {words.delete}
             </Menu.Item>
           </RowMenu>
         ),
     },
   ]
   return (
-    <Page title={t.signInProviders.title} lead={t.signInProviders.lead} action={add}>
+    <Page title={t.signInProviders.title} lead={words.lead} action={add}>
       {list.isError && list.data === undefined ? (
         <ErrorPanel error={list.error} onRetry={() => void list.refetch()} />
       ) : (
@@ -116,8 +118,8 @@ export function ProvidersPage() {
           empty={
             <EmptyState
               icon={<IconLogin2 size={20} />}
-              title={t.signInProviders.empty}
-              text={t.signInProviders.emptyText}
+              title={words.empty}
+              text={words.emptyText}
               action={add}
             />
           }
@@ -140,7 +142,7 @@ export function ProvidersPage() {
           onClose={() => setDialog(null)}
           onDeleted={() => {
             setDialog(null)
-            toasts.say(t.signInProviders.deleted(dialog.provider.name))
+            toasts.say(words.deleted(dialog.provider.name))
             void refresh()
           }}
         />
@@ -150,16 +152,16 @@ export function ProvidersPage() {
 }
 
 function DeleteDialog(props: { provider: SignInProvider; onClose: () => void; onDeleted: () => void }) {
-  const { t } = useLanguage()
+  const words = useProviderWords()
   const { provider } = props
   const deleting = useMutation({ mutationFn: () => deleteSignInProvider(provider.id), onSuccess: props.onDeleted })
   return (
     <ConfirmByTyping
-      title={t.signInProviders.deleteTitle(provider.name)}
-      text={t.signInProviders.deleteText(provider.linked)}
+      title={words.deleteTitle(provider.name)}
+      text={words.deleteText(provider.linked)}
       word={provider.handle}
-      ask={t.signInProviders.deleteAsk(provider.handle)}
-      action={t.signInProviders.delete}
+      ask={words.deleteAsk(provider.handle)}
+      action={words.delete}
       busy={deleting.isPending}
       error={deleting.error}
       onConfirm={() => deleting.mutate()}
