@@ -65,7 +65,7 @@ def test_a_healthy_hub_answers_with_state_time_and_parts(site: Site, path: str) 
 def test_every_documented_address_reports_the_same_parts(site: Site) -> None:
     for path in READY:
         services = body(site, path)["services"]
-        assert set(services) == {"database", "migrations", "cache", "ai", "openai"}, path
+        assert set(services) == {"audit", "database", "migrations", "cache", "ai", "openai"}, path
         assert services["database"] == "connected"
         assert services["cache"] == "not_configured"
         assert services["ai"] == services["openai"]
