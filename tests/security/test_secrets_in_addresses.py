@@ -63,7 +63,7 @@ async def test_what_is_no_key_is_let_through(client: MakeClient) -> None:
     ):  # fmt: skip
         assert (await client()("GET", address)).status == 401, address
     page = await client().http.get("/nothing?token=x")
-    assert page.status_code == 404
+    assert page.status_code in (200, 404)  # with the web app, and without
 
 
 async def test_it_is_refused_in_the_shape_of_the_dialect(models: Hub) -> None:

@@ -1,4 +1,4 @@
-import { Button, FileButton, Group, Modal, Progress, Select, Stack, Text, Textarea } from '@mantine/core'
+import { Box, Button, FileButton, Group, Modal, Progress, Select, Stack, Text, Textarea } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { IconFileSpreadsheet } from '@tabler/icons-react'
 import { useState, type DragEvent } from 'react'
@@ -117,6 +117,8 @@ async function textOf(file: File): Promise<string> {
   return new TextDecoder(wide ?? 'utf-8').decode(bytes)
 }
 
+const TONES = { wrong: 'bad', invite: 'ok', sent: 'ok', account: 'off', invited: 'off' } as const
+
 interface GuestListProps {
   first: Guest[]
   language: Locale
@@ -151,8 +153,18 @@ function GuestList({ first, language, onBack, onClose }: GuestListProps) {
   const failed = guests.filter(({ outcome }) => outcome !== 'sent')
   const why = (guest: Guest) =>
     guest.problems.map(({ code, message }) => w.guests.problems[code] ?? message).join('; ')
+  const told = (guest: Guest) => (
+    <>
+      <Status tone={TONES[guest.outcome]}>{w.guests.outcomes[guest.outcome]}</Status>
+      {guest.problems.length > 0 && (
+        <Text size="xs" c="dimmed">
+          {why(guest)}
+        </Text>
+      )}
+    </>
+  )
   const columns: Column<Guest>[] = [
-    { key: 'line', header: w.guests.line, numeric: true, width: '56px', cell: ({ line }) => line },
+    { key: 'line', header: w.guests.line, numeric: true, width: '64px', cell: ({ line }) => line },
     {
       key: 'person',
       header: w.guests.person,
@@ -161,28 +173,14 @@ function GuestList({ first, language, onBack, onClose }: GuestListProps) {
           <Text size="sm" fw={500} style={{ overflowWrap: 'anywhere' }}>
             {guest.email}
           </Text>
-          <Text size="xs" c="dimmed">
+          <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
             {[guest.name, guest.roles.map((role) => t.roles[role] ?? role).join(', ')].filter(Boolean).join(' · ')}
           </Text>
+          <Box hiddenFrom="sm">{told(guest)}</Box>
         </>
       ),
     },
-    {
-      key: 'outcome',
-      header: w.guests.outcome,
-      cell: (guest) => (
-        <>
-          <Status tone={guest.outcome === 'wrong' ? 'bad' : guest.outcome === 'sent' || guest.outcome === 'invite' ? 'ok' : 'off'}>
-            {w.guests.outcomes[guest.outcome]}
-          </Status>
-          {guest.problems.length > 0 && (
-            <Text size="xs" c="dimmed">
-              {why(guest)}
-            </Text>
-          )}
-        </>
-      ),
-    },
+    { key: 'outcome', header: w.guests.outcome, wide: true, cell: told },
   ]
   const download = () =>
     save(
