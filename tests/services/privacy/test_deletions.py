@@ -24,6 +24,7 @@ from aihub.kernel.privacy import Subject
 from aihub.kernel.runtime import Runtime
 from aihub.services.credits import service as credits_service
 from aihub.services.identity.contracts import User
+from aihub.services.identity.service import IdentityAuthenticator
 from aihub.services.notifications.service import PostOffice
 from aihub.services.privacy import domain, jobs, service
 from aihub.services.privacy.contracts import NoDeletion
@@ -448,3 +449,17 @@ async def test_a_key_is_not_enough_and_a_proof_must_be_fresh(
     clock.at += timedelta(minutes=30)
     late = await browser("POST", "/api/v1/me/deletion", {"confirmation": user.email})
     assert late.code == "auth.fresh_proof_needed"
+
+
+async def test_who_has_yet_to_add_a_second_factor_can_keep_the_account(
+    hub: Runtime, make_user: MakeUser, client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = await make_user("ada")
+    await ask(hub, user, immediately=False)
+    monkeypatch.setattr(hub.get(IdentityAuthenticator), "second_factor_roles", frozenset({"user"}))
+    browser = client()
+    await browser.sign_in(user.email)
+    assert (await browser("GET", "/api/v1/me/deletion")).status == 200
+    assert (await browser("GET", "/api/v1/conversations")).status == 403
+    assert (await browser("DELETE", "/api/v1/me/deletion")).status == 204
+    assert (await browser("GET", "/api/v1/conversations")).code == "auth.second_factor_needed"

@@ -82,7 +82,7 @@ export function SignedIn() {
     const leavingAt = session.data.user.leaving_at
     return (
       <SessionContext value={session.data}>
-        {leavingAt !== null ? (
+        {leavingAt !== null && needed !== 'prove' ? (
           <Suspense fallback={<ShellSkeleton />}>
             <LeavingGate at={leavingAt} />
           </Suspense>

@@ -51,7 +51,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = "local"
 _STRONG = "second_factor"
 _ALWAYS = frozenset({"/api/v1/session", "/api/v1/session/proof", "/api/v1/session/proof/options"})
-_ENROLMENT = ("/api/v1/passkey", "/api/v1/second-factor")
+# Whoever is about to be erased keeps the account first and adds a second factor then.
+_ENROLMENT = ("/api/v1/passkey", "/api/v1/second-factor", "/api/v1/me/deletion")
 
 
 class IdentityAuthenticator:
@@ -156,9 +157,10 @@ class IdentityAuthenticator:
         session, claims = await tokens.session_of(text)
         access = await self._access(session.owner_id)
         if access is None or not access.active:
-            raise SessionEnded()
+            raise SessionEnded(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
         whole = claims.scopes is None
-        permissions, things = scoped(access, claims.scopes or (ALL_SCOPES,), self._carried)
+        scopes = (ALL_SCOPES,) if claims.scopes is None else claims.scopes
+        permissions, things = scoped(access, scopes, self._carried)
         facts = {PROVED_AT: session.proved_at, _STRONG: session.second_factor, TOKEN_SESSION: session.id}
         # With scopes it was given a part of what its owner may do, and is not its owner: as a key is not.
         return Actor(
