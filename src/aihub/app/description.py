@@ -86,9 +86,14 @@ class DescribedApp(FastAPI):
         for path, operations in described["paths"].items():
             for method, operation in operations.items():
                 dialect = bool(prefixes) and path.startswith(prefixes)
-                operation["responses"].pop("422", None)
-                operation["responses"]["default"] = _refusal(dialect)
                 check = guards.get((path, method))
+                answers = operation["responses"]
+                answers.pop("422", None)
+                declared = {int(status) for status in answers if int(status) >= 400}
+                shaped = {status for status in declared if "content" in answers[str(status)]}
+                expected = declared | _refusals(method, path, operation, check is not None)
+                for status in sorted(expected - shaped - ({422} if dialect else set())):
+                    answers[str(status)] = {"$ref": f"#/components/responses/{_name(status, dialect)}"}
                 if check is not None:
                     operation["security"] = [{"key": []}, {"session": []}]
                     operation["x-permission"] = check.permission
@@ -97,13 +102,58 @@ class DescribedApp(FastAPI):
             schemas.pop(unused, None)
         schemas |= {"Problem": _PROBLEM, "FieldProblem": _FIELD_PROBLEM, "OpenAIError": _DIALECT_ERROR}
         described["components"]["securitySchemes"] = _SCHEMES
+        described["components"]["responses"] = {
+            _name(status, dialect): _refusal(words, dialect)
+            for status, words in _WORDS.items()
+            for dialect in (False, True)
+        }
         return described
 
 
-def _refusal(dialect: bool) -> dict[str, Any]:
+_WORDS = {
+    400: "The request cannot be read, or its cursor is none",
+    401: "Nobody is signed in, or the credentials are wrong or have ended",
+    402: "There are not enough credits",
+    403: "This caller may not do it, or not without a fresh proof",
+    404: "There is no such thing, or it is somebody else's",
+    408: "The body took too long to arrive",
+    409: "The present state does not allow it",
+    410: "It was there once, and is gone for good",
+    413: "The body is too large",
+    422: "Some values are not acceptable; `errors` names the fields",
+    429: "Too many requests; `Retry-After` says when to come back",
+    502: "Something outside that the hub depends on failed",
+    503: "The database, a provider or the model of this machine cannot be reached at the moment",
+    504: "Something outside that the hub depends on took too long",
+}
+"""What the statuses mean, wherever they occur. A route declares those that do not follow from its form."""
+
+
+def _refusals(method: str, path: str, operation: dict[str, Any], guarded: bool) -> set[int]:
+    """How a route may refuse that has this form."""
+    changes = method not in ("get", "head")
+    statuses = {400, 429, 503}
+    if guarded or changes:
+        statuses |= {401, 403}
+    if "{" in path or changes:
+        statuses.add(404)
+    if changes:
+        statuses.add(409)
+    if "requestBody" in operation or operation.get("parameters"):
+        statuses.add(422)
+    if "requestBody" in operation:
+        statuses |= {408, 413}
+    return statuses
+
+
+def _name(status: int, dialect: bool) -> str:
+    return f"{'OpenAIError' if dialect else 'Problem'}{status}"
+
+
+def _refusal(words: str, dialect: bool) -> dict[str, Any]:
     kind, name = ("application/json", "OpenAIError") if dialect else ("application/problem+json", "Problem")
     schema = {"$ref": f"#/components/schemas/{name}"}
-    return {"description": "Refused or failed", "content": {kind: {"schema": schema}}}
+    return {"description": words, "content": {kind: {"schema": schema}}}
 
 
 def api_routes(module: Module) -> Iterator[APIRoute]:

@@ -110,9 +110,13 @@ def _paths(paths: Iterable[str], endpoint: object, **options: object) -> None:
 
 
 _paths(LIVE, live)
-_paths(READY, ready, response_model=HealthBody)
+_UNHEALTHY = {503: {"model": HealthBody, "description": "A critical part has failed"}}
+_paths(READY, ready, response_model=HealthBody, responses=_UNHEALTHY)
 for _path, _name in ONE.items():
-    _paths((_path,), _one(_name), response_model=HealthBody, name=f"health_{_path.rsplit('/', 1)[-1]}")
+    _paths(
+        (_path,), _one(_name), response_model=HealthBody, responses=_UNHEALTHY,
+        name=f"health_{_path.rsplit('/', 1)[-1]}",
+    )  # fmt: skip
 
 
 def _probe(result: Result) -> ProbeBody:
@@ -168,4 +172,5 @@ async def metrics(request: Request) -> Response:
     return Response(exposition(), media_type=CONTENT_TYPE)
 
 
-_paths(METRICS, metrics, response_class=Response)
+_GUARDED = {status: {"description": "Only for scrapers and monitoring:read"} for status in (401, 403)}
+_paths(METRICS, metrics, response_class=Response, responses=_GUARDED)
