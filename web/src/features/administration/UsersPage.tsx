@@ -165,6 +165,7 @@ export function UsersPage() {
             key: 'usage',
             header: w.people.usage,
             wide: true,
+            width: '10.5rem',
             cell: ({ usage }: Person) =>
               usage === null ? '–' : w.people.usageOf(format.credits(usage.spent), format.number(usage.calls)),
           },

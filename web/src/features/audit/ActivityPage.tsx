@@ -5,6 +5,8 @@ import { Link } from 'react-router'
 import { listActivity, type Activity } from '@/api/audit'
 import { pagesQuery } from '@/api/pages'
 import { useLanguage } from '@/i18n'
+import { deedsEn } from '@/i18n/deeds.en'
+import { deedsFr } from '@/i18n/deeds.fr'
 import { DataTable, type Column } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { ErrorPanel } from '@/ui/ErrorPanel'
@@ -14,8 +16,9 @@ import { browserInWords, summary } from './values'
 
 /** Everybody's own part of the audit trail. */
 export function ActivityPage() {
-  const { t, format } = useLanguage()
+  const { t, format, locale } = useLanguage()
   const list = useInfiniteQuery(pagesQuery(['activity'], listActivity))
+  const deeds: Record<string, string | undefined> = locale === 'fr' ? deedsFr : deedsEn
   const by = ({ by: who }: Activity) =>
     who === 'you' ? t.activity.you : who === 'hub' ? t.audit.system : t.activity.somebody
   const from = (item: Activity) =>
@@ -36,7 +39,13 @@ export function ActivityPage() {
       header: t.audit.action,
       cell: (item) => (
         <>
-          <span className={classes.mono}>{item.action}</span>
+          {deeds[item.action] === undefined ? (
+            <span className={classes.mono}>{item.action}</span>
+          ) : (
+            <Text size="sm" title={item.action}>
+              {deeds[item.action]}
+            </Text>
+          )}
           <Text size="xs" className={classes.breakable} hiddenFrom="sm">
             {by(item)}
           </Text>

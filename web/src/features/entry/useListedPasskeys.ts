@@ -36,6 +36,8 @@ export function useListedPasskeys(listed: boolean, outcome: Outcome): void {
           // What else goes wrong is no matter of somebody who may not want a passkey at all.
           if (error instanceof Problem && error.code === 'auth.passkey_refused') refused(error)
           return
+        } finally {
+          clearTimeout(timer)
         }
       }
     }

@@ -42,15 +42,20 @@ export function DevicesSection() {
       key: 'browser',
       header: t.security.device,
       cell: (device) => (
-        <Text size="sm" fw={500}>
-          {named(device)}
-          {device.current && <span className={classes.faint}> ({t.security.here})</span>}
-        </Text>
+        <>
+          <Text size="sm" fw={500}>
+            {named(device)}
+            {device.current && <span className={classes.faint}> ({t.security.here})</span>}
+          </Text>
+          <Text size="xs" c="dimmed" hiddenFrom="sm">
+            {format.ago(device.last_seen_at)}
+          </Text>
+        </>
       ),
     },
     { key: 'address', header: t.security.address, wide: true, cell: (device) => device.address ?? '' },
     { key: 'since', header: t.security.since, wide: true, cell: (device) => format.dateTime(device.created_at) },
-    { key: 'seen', header: t.security.lastSeen, cell: (device) => format.ago(device.last_seen_at) },
+    { key: 'seen', header: t.security.lastSeen, wide: true, cell: (device) => format.ago(device.last_seen_at) },
     {
       key: 'actions',
       header: t.common.actions,
