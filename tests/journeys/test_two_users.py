@@ -21,8 +21,8 @@ METHODS = ("get", "post", "put", "patch", "delete")
 # Every identifier that stands in a path, and how the owner's own one is found in `Things`.
 IDENTIFIERS = {
     "conversation_id", "message_id", "run_id", "key_id", "user_id", "provider_id", "model_id", "job_id",
-    "token", "model", "name", "session_id", "passkey_id", "invitation_id", "letter_id", "role_id", "grant_id", "entry_id",
-    "handle", "link_id", "sign_in_provider_id", "export_id", "deletion_id",
+    "token", "model", "name", "session_id", "passkey_id", "invitation_id", "letter_id", "role_id",
+    "grant_id", "entry_id", "handle", "link_id", "sign_in_provider_id", "export_id", "deletion_id",
 }  # fmt: skip
 PUBLIC_BY_LINK = {("get", "/api/v1/shared/{token}")}
 

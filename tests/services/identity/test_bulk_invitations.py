@@ -53,7 +53,8 @@ async def invite(browser: Client, rows: list[dict[str, Any]], key: str = "k1") -
 async def letters(hub: Runtime) -> Counter[str]:
     """How many letters each address got."""
     async with hub.database.work(system("test")) as work:
-        return Counter((await work.session.scalars(text("select to_address from outbox where kind = 'invitation'"))).all())
+        letters = text("select to_address from outbox where kind = 'invitation'")
+        return Counter((await work.session.scalars(letters)).all())
 
 
 async def test_the_preview_says_what_will_become_of_each_row(

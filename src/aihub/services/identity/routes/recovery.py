@@ -108,8 +108,8 @@ async def complete_reset(request: Request, body: ResetCompletion) -> None:
 
 @router.post("/me/email", status_code=202)
 async def send_verification(request: Request, body: AddressRequest, actor: SignedIn) -> AddressBody:
-    """Send a letter that proves an address to be one's own. A new one needs a fresh proof, and counts once its
-    link is used."""
+    """Send a letter that proves an address to be one's own. A new one needs a fresh proof, and counts once
+    its link is used."""
     if actor.session_id is None:
         raise SessionRequired()
     runtime = _runtime(request)

@@ -1,4 +1,4 @@
-"""People as administrators look after them: finding, counting, switching off and on, and what they may use."""
+"""People as administrators see them: finding, counting, switching off and on, and what they may use."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
