@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.support.browser import chromium
 from tests.support.furnished import ADA, BOB, PASSWORD, PHONE, WIDE, Look, new_page, prefer, sign_in
 from tests.support.hub import Hub, running_hub
-from tests.support.pages import Watch, axe_findings, keep_picture, overflows, settled
+from tests.support.pages import Watch, keep_picture, lasting_faults, settled
 from tests.support.upstream import Upstream
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("access")]
@@ -47,7 +47,7 @@ def person(browser: Browser, hub: Hub, email: str, look: Look = WIDE) -> tuple[P
 
 def looks_right(page: Page, name: str) -> None:
     keep_picture(page, name)
-    faults = axe_findings(page) + overflows(page)
+    faults = lasting_faults(page)
     assert not faults, "\n".join(faults)
 
 
