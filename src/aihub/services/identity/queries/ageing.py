@@ -13,7 +13,7 @@ _since = func.coalesce(KeyRow.rotated_at, KeyRow.created_at)
 
 
 async def keys_unchanged_since(work: Work, before: datetime, now: datetime) -> Sequence[Row[Any]]:
-    """Prefix and owner's address of keys that work and have had their secret since before then, oldest first."""
+    """Prefix and owner's address of keys that work and have had their secret since before then."""
     statement = (
         select(KeyRow.prefix, UserRow.email)
         .join(UserRow, UserRow.id == KeyRow.owner_id)
