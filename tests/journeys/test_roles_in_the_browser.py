@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 
 
 def person(browser: Browser, hub: Hub, email: str, look: Look = WIDE) -> tuple[Page, Watch]:
-    page, watch = new_page(browser, look, hub, "status of 403")
+    page, watch = new_page(browser, look, hub, "status of 403", "status of 422")
     sign_in(page, hub, email)
     prefer(page, hub, locale=look.locale)
     return page, watch
