@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.support.examples import NOWHERE, example_of
 from tests.support.hub import Hub, running_hub
 from tests.support.upstream import Upstream
 
@@ -140,12 +141,14 @@ def test_no_route_lets_one_person_reach_anothers_things(hub: Hub, upstream: Upst
         assert names <= IDENTIFIERS, f"{path}: say in this file how to make {names - IDENTIFIERS}"
         real = path
         for name in names:
-            real = real.replace(f"{{{name}}}", ids.get(name, "01920000-0000-7000-8000-000000000000"))
+            real = real.replace(f"{{{name}}}", ids.get(name, NOWHERE))
         for method in METHODS:
             if method not in operations or (method, path) in PUBLIC_BY_LINK or path == "/api/v1/session":
                 continue
             for way in (bob.call, bob.browse):
-                answer = way(method, real, _body(operations[method], described) if method != "get" else None)
+                answer = way(
+                    method, real, example_of(operations[method], described) if method != "get" else None
+                )
                 tried += 1
                 assert answer.status < 500, (method, path, answer.body[:400])
                 assert SECRET.encode() not in answer.body, (method, path)
@@ -160,33 +163,3 @@ def test_no_route_lets_one_person_reach_anothers_things(hub: Hub, upstream: Upst
 def _user_id(hub: Hub, email: str) -> str:
     people = json.loads(hub.cli("user", "list", "--json"))
     return next(str(p["id"]) for p in people if p["email"] == email)
-
-
-def _body(operation: dict[str, Any], described: dict[str, Any]) -> object:
-    """A body that fits the route's schema well enough to reach its decision."""
-    schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    return None if schema is None else _example(schema, described)
-
-
-def _example(schema: dict[str, Any], described: dict[str, Any]) -> Any:
-    if "$ref" in schema:
-        return _example(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]], described)
-    for key in ("anyOf", "oneOf"):
-        if key in schema:
-            return _example(schema[key][0], described)
-    if "default" in schema:
-        return schema["default"]
-    if "enum" in schema:
-        return schema["enum"][0]
-    match schema.get("type"):
-        case "object":
-            needed = schema.get("required", ())
-            return {n: _example(s, described) for n, s in schema.get("properties", {}).items() if n in needed}
-        case "array":
-            return []
-        case "integer" | "number":
-            return 1
-        case "boolean":
-            return True
-        case _:
-            return "2030-01-01T00:00:00Z" if schema.get("format") == "date-time" else "hello there 12345"

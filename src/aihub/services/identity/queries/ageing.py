@@ -1,10 +1,8 @@
 """What has been the same for a long time."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import func, or_, select
 
 from aihub.kernel.db import Work
 from aihub.services.identity.models import KeyRow, UserRow
@@ -12,7 +10,7 @@ from aihub.services.identity.models import KeyRow, UserRow
 _since = func.coalesce(KeyRow.rotated_at, KeyRow.created_at)
 
 
-async def keys_unchanged_since(work: Work, before: datetime, now: datetime) -> Sequence[Row[Any]]:
+async def keys_unchanged_since(work: Work, before: datetime, now: datetime) -> list[tuple[str, str]]:
     """Prefix and owner's address of keys that work and have had their secret since before then."""
     statement = (
         select(KeyRow.prefix, UserRow.email)
@@ -25,4 +23,4 @@ async def keys_unchanged_since(work: Work, before: datetime, now: datetime) -> S
         )
         .order_by(_since)
     )
-    return (await work.session.execute(statement)).all()
+    return [(prefix, email) for prefix, email in await work.session.execute(statement)]
