@@ -14,6 +14,11 @@ import { Page } from '@/ui/Page'
 import classes from './audit.module.css'
 import { browserInWords, summary } from './values'
 
+/** Without whose it is: it is the reader's own. */
+function ofOthers(details: Activity['details']): Activity['details'] {
+  return details === null ? null : Object.fromEntries(Object.entries(details).filter(([name]) => name !== 'owner'))
+}
+
 /** Everybody's own part of the audit trail. */
 export function ActivityPage() {
   const { t, format, locale } = useLanguage()
@@ -50,7 +55,7 @@ export function ActivityPage() {
             {by(item)}
           </Text>
           <Text size="xs" c="dimmed" className={classes.breakable}>
-            {summary(item, t)}
+            {summary({ ...item, details: ofOthers(item.details) }, t)}
           </Text>
         </>
       ),
