@@ -11,7 +11,6 @@ from aihub.cli.exits import FINDINGS, Stop
 from aihub.services.gateway import service as gateway
 from aihub.services.identity import service as identity
 from aihub.services.identity.contracts.access import Explanation, Reason
-from aihub.services.identity.settings import IdentitySettings
 
 app = App(name="access", help="Say why somebody may do something, or not; list roles.")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
@@ -30,7 +29,7 @@ def explain(user: str, permission: str, resource: str | None = None, /, *, as_js
         from aihub.app.modules import MODULES
 
         declared = [declared for module in MODULES for declared in module.permissions]
-        required = desk.runtime.settings[IdentitySettings].second_factor_roles
+        required = identity.second_factor_roles(desk.runtime.settings)
         async with desk.work("explain access") as work:
             person = await desk.user(work, user)
             thing, open_to_all = resource, None

@@ -73,6 +73,7 @@ from aihub.services.identity.service.second_factor import (
     reset_second_factor,
     restriction_of,
     second_factor_of,
+    second_factor_roles,
 )
 from aihub.services.identity.service.sessions import (
     Caller,
@@ -156,6 +157,7 @@ __all__ = [
     "rotate_key",
     "rotate_keys",
     "second_factor_of",
+    "second_factor_roles",
     "send_reset_link",
     "send_verification",
     "set_password",

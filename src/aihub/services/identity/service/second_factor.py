@@ -15,6 +15,7 @@ from aihub.kernel.clock import Clock
 from aihub.kernel.crypto import Crypto
 from aihub.kernel.db import Work
 from aihub.kernel.errors import FieldError, NotFound
+from aihub.kernel.settings import Settings
 from aihub.kernel.tokens import token_hash
 from aihub.services.identity import queries
 from aihub.services.identity.contracts import LastSecondFactor, NoSuchFactor, SecondFactor, Session, WrongCode
@@ -30,6 +31,7 @@ from aihub.services.identity.domain import (
 from aihub.services.identity.queries import factors
 from aihub.services.identity.queries.federation import has_password
 from aihub.services.identity.service.accounts import may_change
+from aihub.services.identity.settings import IdentitySettings
 
 ISSUER = "Smart AI Hub"
 Restriction = Literal["enrol", "prove"]
@@ -46,6 +48,11 @@ class Enrolment:
     uri: str
     picture: str
     size: int
+
+
+def second_factor_roles(settings: Settings) -> frozenset[str]:
+    """The roles whose people need a second factor."""
+    return frozenset(settings[IdentitySettings].second_factor_roles)
 
 
 async def second_factor_of(work: Work, user_id: UUID, required: Collection[str]) -> SecondFactor:
