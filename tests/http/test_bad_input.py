@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.http.conftest import Front
+from tests.http.tolerated import answered_otherwise, is_text
 from tests.http.wire import Reply
 
 pytestmark = pytest.mark.xdist_group("http")
@@ -136,7 +137,8 @@ def test_every_route_refuses_a_body_it_cannot_read(front: Front, name: str) -> N
         reply = front.wire.send(
             method, path, BODIES[name], key=front.admin, headers=((b"Idempotency-Key", b"bad"),)
         )
-        refused(reply, path)
+        if not answered_otherwise(reply, path):
+            refused(reply, path)
         tried += 1
     assert tried >= 18
     assert written(front) == before
@@ -154,7 +156,9 @@ def test_junk_for_identifiers_is_refused(front: Front, junk: bytes) -> None:
             continue
         for method in methods:
             target = re.sub(rb"{\w+}", lambda _: junk, path.encode())
-            refused(front.wire.send(method.upper(), target, b"{}", key=front.admin), path)
+            reply = front.wire.send(method.upper(), target, b"{}", key=front.admin)
+            if not answered_otherwise(reply, path):
+                refused(reply, path)
             tried += 1
     assert tried >= 20
 
@@ -168,10 +172,12 @@ def test_junk_in_queries_never_breaks_a_list(front: Front, junk: str) -> None:
                 continue
             reply = front.wire.send("GET", f"{path}?{parameter['name']}={junk}", key=front.admin)
             tried += 1
+            if answered_otherwise(reply, path):
+                continue
             if reply.status >= 300:
                 refused(reply, path)
             else:  # a search for junk finds nothing, and a filter may take any text
-                assert parameter["name"] in ("search", "cursor", "action", "actor", "limit", "days"), path
+                assert parameter["name"] in ("cursor", "limit", "days") or is_text(parameter), path
     assert tried >= 20
 
 
@@ -325,7 +331,9 @@ def test_expired_revoked_and_foreign_keys_open_nothing(front: Front) -> None:
 def test_a_key_in_the_address_counts_for_nothing_and_stays_out_of_the_log(front: Front) -> None:
     for name in ("key", "api_key", "apikey", "access_token", "token", "authorization"):
         reply = front.wire.send("GET", f"/api/v1/users?{name}={front.admin}")
-        assert reply.status == 401
+        assert reply.status == 400
+        assert front.admin not in reply.body.decode()
+        refused(reply)
     assert not any(front.admin in line for line in front.hub.lines)
 
 
@@ -356,10 +364,15 @@ def test_unknown_api_addresses_are_404(front: Front, method: str, path: str) -> 
 def test_methods_an_address_does_not_take_are_405(front: Front) -> None:
     described = front.hub.get("/api/openapi.json").json()
     assert isinstance(described, dict)
+    patterns = [
+        (re.sub(r"{\w+}", "[^/]+", path), set(methods)) for path, methods in described["paths"].items()
+    ]
     tried = 0
     for path, methods in described["paths"].items():
         for method in {"get", "post", "put", "patch", "delete", "trace"} - set(methods):
             target = re.sub(r"{\w+}", NOWHERE, path)
+            if any(method in other and re.fullmatch(pattern, target) for pattern, other in patterns):
+                continue  # a fixed word where another route has an identifier
             reply = front.wire.send(method.upper(), target, b"{}", key=front.admin)
             if "{model}" in path and method != "get":
                 continue
