@@ -23,7 +23,7 @@ async def run(hub: Hub, loop: Loop, model: str) -> tuple[Assembly, Answering]:
     async for chunk in loop.answer(
         answering,
         actor=ada.actor,
-        model=await hub.gateway.model(model),
+        model=await hub.gateway.model(ada.actor, model),
         key="test",
         system="",
         turns=[Turn("user", "How is the weather in Paris?")],
@@ -70,7 +70,7 @@ async def test_a_prompt_the_provider_finds_too_long_is_shortened_and_sent_again(
     loop, answering = Loop(hub.gateway), Answering()
     turns = [Turn("user" if n % 2 == 0 else "assistant", "lorem ipsum " * 40) for n in range(15)]
     async for _ in loop.answer(
-        answering, actor=ada.actor, model=await hub.gateway.model("strict"),
+        answering, actor=ada.actor, model=await hub.gateway.model(ada.actor, "strict"),
         key="test", system="", turns=turns, message_id="m",
     ):  # fmt: skip
         pass
