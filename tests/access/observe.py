@@ -70,9 +70,8 @@ class Observer:
             credentials = "nothing"
         elif not good:
             credentials = "–"
-        else:  # the least and the most that may
-            by = [self._credentials(way, whose, self.world.people[role]) for role in (good[0], good[-1])]
-            credentials = by[0] if by[0] == by[1] else f"{good[0]}: {by[0]}, {good[-1]}: {by[1]}"
+        else:  # the least that may: what credentials are good for is the same with every role
+            credentials = self._credentials(way, whose, self.world.people[good[0]])
         needs = way.permission or ("signed in" if way.guarded else "–")
         return Row(f"{way.method} {way.path}", whose, needs, tuple(cells), credentials)
 
