@@ -1,8 +1,8 @@
 """The kernel's own contribution, as a module like the others."""
 
 from aihub.kernel.audit.jobs import AUDIT_JOBS, AUDIT_PROBE
-from aihub.kernel.audit.settings import AuditSettings
 from aihub.kernel.audit.trail import AuditTrail
+from aihub.kernel.audit_settings import AuditSettings
 from aihub.kernel.cache import Cache
 from aihub.kernel.config import KernelSettings
 from aihub.kernel.crypto import Crypto

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aihub.kernel.audit.settings import AuditSettings
+from aihub.kernel.audit_settings import AuditSettings
 from aihub.kernel.config import KernelSettings, default_home
 from aihub.kernel.settings import Settings, SettingsGroup, load
 from aihub.services.credits.settings import CreditsSettings

@@ -6,9 +6,9 @@ from uuid import UUID
 from aihub.kernel import security_events
 from aihub.kernel.audit import marks
 from aihub.kernel.audit.errors import LogSetBack
-from aihub.kernel.audit.settings import AuditSettings
 from aihub.kernel.audit.trail import AuditTrail
 from aihub.kernel.audit.verification import Verdict
+from aihub.kernel.audit_settings import AuditSettings
 from aihub.kernel.db import Database, Work, system
 from aihub.kernel.health import Probe, Reading, State
 from aihub.kernel.jobs.defer import defer

@@ -16,8 +16,8 @@ from aihub.kernel.audit.checkpoints import (
 )
 from aihub.kernel.audit.errors import AuditKeyMissing, LogSetBack, NothingToAccept
 from aihub.kernel.audit.service import record
-from aihub.kernel.audit.settings import AuditSettings
 from aihub.kernel.audit.verification import Evidence, Progress, Verdict, verify
+from aihub.kernel.audit_settings import AuditSettings
 from aihub.kernel.auth import Actor
 from aihub.kernel.clock import Clock
 from aihub.kernel.config import KernelSettings
