@@ -25,6 +25,7 @@ from tests.support.furnished import (
 )
 from tests.support.hub import Hub, running_hub
 from tests.support.pages import (
+    at_rest,
     keep_picture,
     lasting_faults,
     settled,
@@ -197,6 +198,7 @@ def test_what_opens_widens_the_page_at_no_moment(furnished: Furnished, browser: 
     page, watch = new_page(browser, PHONE, hub)
     sign_in(page, hub, ADA)
     prefer(page, hub, locale="en")
+    layers = page.locator("[role=dialog]:visible, [role=menu]:visible, [role=listbox]:visible")
     for path, openers in (
         ("/chat/{markdown}", "[role=combobox], [role=banner] [aria-haspopup=menu], [aria-haspopup=menu]"),
         ("/account/keys", "main button"),
@@ -206,9 +208,13 @@ def test_what_opens_widens_the_page_at_no_moment(furnished: Furnished, browser: 
         page.goto(hub.url + path.format(**furnished.conversations))
         settled(page)
         for opener in page.locator(openers).filter(visible=True).all()[:6]:
+            opener.scroll_into_view_if_needed()
             widest, window = widest_while_opening(opener)
             assert widest <= window, (path, opener.evaluate("(e) => e.outerHTML"))
+            expect(layers.first).to_be_visible()
+            at_rest(page)
             page.keyboard.press("Escape")
+            expect(layers).to_have_count(0)
     clean(watch.faults)
     page.context.close()
 
