@@ -17,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps
 SOURCES := $(shell find src -name '*.py')
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 3
 PYTEST_ARGS ?=
 
 # Bytecode is compiled at install: without it every start takes seconds longer, and some environments
