@@ -1099,8 +1099,8 @@ export interface paths {
         put?: never;
         /**
          * Send Verification
-         * @description Send a letter that proves an address to be one's own. A new one needs a fresh proof, and counts once its
-         *     link is used.
+         * @description Send a letter that proves an address to be one's own. A new one needs a fresh proof, and counts once
+         *     its link is used.
          */
         post: operations["send_verification"];
         delete?: never;

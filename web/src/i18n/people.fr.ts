@@ -83,6 +83,6 @@ export const peopleFr: typeof peopleEn = {
       locale: 'nomme une langue que le hub ne parle pas',
       name: 'a un nom trop long',
       cells: 'a plus de cellules que de colonnes',
-    } as Record<string, string>,
+    },
   },
 }

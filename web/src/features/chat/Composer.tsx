@@ -10,7 +10,7 @@ import classes from './composer.module.css'
 import { keepDraft, readDraft } from './drafts'
 import { ModelPicker } from './ModelPicker'
 import { SystemPrompt } from './SystemPrompt'
-import { useDroppedFiles } from './useDroppedFiles'
+import { useDroppedFiles } from '@/ui/useDroppedFiles'
 
 export interface ComposerProps {
   /** The conversation's id, or the place of the new one: drafts are kept by it. */

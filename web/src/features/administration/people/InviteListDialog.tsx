@@ -1,7 +1,7 @@
 import { Box, Button, FileButton, Group, Modal, Progress, Select, Stack, Text, Textarea } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { IconFileSpreadsheet } from '@tabler/icons-react'
-import { useState, type DragEvent } from 'react'
+import { useState } from 'react'
 import { idempotencyKey } from '@/api/client'
 import { inviteGuests, previewGuests, type Guest } from '@/api/people'
 import type { Locale } from '@/api/types'
@@ -9,6 +9,7 @@ import { useLanguage } from '@/i18n'
 import { DataTable, type Column } from '@/ui/DataTable'
 import { ErrorPanel } from '@/ui/ErrorPanel'
 import { Status } from '@/ui/Status'
+import { useDroppedFiles } from '@/ui/useDroppedFiles'
 import { asCsv, CHUNK, LARGEST_FILE, problemsFirst, save } from './guests'
 import classes from './people.module.css'
 import { usePeopleWords } from './words'
@@ -53,7 +54,6 @@ export function InviteListDialog({ onClose }: { onClose: () => void }) {
 
 function ListField({ busy, onList }: { busy: boolean; onList: (csv: string) => void }) {
   const w = usePeopleWords()
-  const [over, setOver] = useState(false)
   const [pasted, setPasted] = useState('')
   const [tooLarge, setTooLarge] = useState(false)
   const take = async (file: File | null | undefined) => {
@@ -61,22 +61,10 @@ function ListField({ busy, onList }: { busy: boolean; onList: (csv: string) => v
     setTooLarge(file.size > LARGEST_FILE)
     if (file.size <= LARGEST_FILE) onList(await textOf(file))
   }
-  const hover = (event: DragEvent, is: boolean) => {
-    event.preventDefault()
-    setOver(is)
-  }
+  const over = useDroppedFiles((files) => void take(files[0]))
   return (
     <>
-      <div
-        className={classes.drop}
-        data-over={over}
-        onDragOver={(event) => hover(event, true)}
-        onDragLeave={(event) => hover(event, false)}
-        onDrop={(event) => {
-          hover(event, false)
-          void take(event.dataTransfer.files[0])
-        }}
-      >
+      <div className={classes.drop} data-over={over}>
         <IconFileSpreadsheet size={22} aria-hidden />
         <Text c="dimmed">{w.guests.drop}</Text>
         <FileButton accept=".csv,.txt,.tsv,text/csv" onChange={(file) => void take(file)}>
@@ -211,7 +199,9 @@ function GuestList({ first, language, onBack, onClose }: GuestListProps) {
           </Progress.Section>
         </Progress.Root>
       )}
-      <div style={{ maxHeight: '50vh', overflowY: 'auto' }} tabIndex={0} role="region" aria-label={w.guests.outcome}>
+      {/* A long list scrolls inside, and a keyboard must be able to scroll it. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <div style={{ maxHeight: '50vh', overflowY: 'auto' }} tabIndex={0} role="group" aria-label={w.guests.outcome}>
         <DataTable
           label={w.guests.title}
           columns={columns}
