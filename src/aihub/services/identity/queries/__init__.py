@@ -25,8 +25,9 @@ from aihub.services.identity.queries.api_keys import touch_key as touch_key
 from aihub.services.identity.queries.authority import access as access
 from aihub.services.identity.queries.authority import administrator_exists as administrator_exists
 from aihub.services.identity.queries.authority import declare_permissions as declare_permissions
-from aihub.services.identity.queries.authority import declare_role as declare_role
+from aihub.services.identity.queries.authority import declare_roles as declare_roles
 from aihub.services.identity.queries.authority import give_roles as give_roles
+from aihub.services.identity.queries.authority import grant_defaults as grant_defaults
 from aihub.services.identity.queries.authority import permission_names as permission_names
 from aihub.services.identity.queries.authority import roles as roles
 from aihub.services.identity.queries.authority import take_roles as take_roles

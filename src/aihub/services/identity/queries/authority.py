@@ -1,6 +1,6 @@
 """Statements on roles and permissions: what exists, and what somebody may do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,6 @@ from aihub.services.identity.domain import SUPER_ADMIN
 from aihub.services.identity.models import (
     LinkRow,
     PermissionRow,
-    RoleDefaultRow,
     RolePermissionRow,
     RoleRow,
     UserRoleRow,
@@ -253,46 +252,52 @@ async def administrator_exists(work: Work, *, lasting: bool = False) -> bool:
 # ---------------------------------------------------------------- what the modules declare
 
 
-async def declare_permissions(work: Work, declared: Sequence[Permission]) -> None:
+_PERMISSIONS = text("""
+insert into permissions (id, name, resource, action, title)
+select id, name, split_part(name, ':', 1), substr(name, strpos(name || ':', ':') + 1), title
+from unnest(cast(:ids as uuid[]), cast(:names as text[]), cast(:titles as text[])) d (id, name, title)
+on conflict (name) do update set title = excluded.title where permissions.title <> excluded.title
+""")
+_SYSTEM_ROLES = text("""
+insert into roles (id, name, title, is_system)
+select id, name, title, true
+from unnest(cast(:ids as uuid[]), cast(:names as text[]), cast(:titles as text[])) d (id, name, title)
+on conflict (name) do update set title = excluded.title, is_system = true
+where roles.title <> excluded.title or not roles.is_system
+""")
+_DEFAULTS = text("""
+with wanted as (
+  select r.id as role_id, p.id as permission_id
+  from unnest(cast(:roles as text[]), cast(:permissions as text[])) d (role, permission)
+  join roles r on r.name = d.role
+  join permissions p on p.name = d.permission
+),
+fresh as (
+  insert into role_defaults (role_id, permission_id) select role_id, permission_id from wanted
+  on conflict do nothing returning role_id, permission_id
+)
+insert into role_permissions (role_id, permission_id) select role_id, permission_id from fresh
+on conflict do nothing
+""")
+
+
+async def declare_permissions(work: Work, declared: Iterable[Permission]) -> None:
     """Write permissions that are new or have a new title."""
-    for permission in declared:
-        resource, _, action = permission.name.partition(":")
-        statement = insert(PermissionRow).values(
-            id=new_id(), name=permission.name, resource=resource, action=action, title=permission.title
-        )
-        await work.session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[PermissionRow.name],
-                set_={"title": statement.excluded.title},
-                where=PermissionRow.title != statement.excluded.title,
-            )
-        )
+    await work.session.execute(_PERMISSIONS, _titled({p.name: p.title for p in declared}))
 
 
-async def declare_role(work: Work, role: Role, permissions: Iterable[str]) -> None:
-    """Write a built-in role, and grant it what it has never been granted before."""
-    statement = insert(RoleRow).values(id=new_id(), name=role.name, title=role.title, is_system=True)
+async def declare_roles(work: Work, roles: Iterable[Role]) -> None:
+    """Write built-in roles that are new, have a new title or were somebody's own until now."""
+    await work.session.execute(_SYSTEM_ROLES, _titled({role.name: role.title for role in roles}))
+
+
+async def grant_defaults(work: Work, defaults: Iterable[tuple[str, str]]) -> None:
+    """Grant roles what they have never been granted before; pairs of a role's and a permission's name."""
+    pairs = sorted(set(defaults))
     await work.session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[RoleRow.name],
-            set_={"title": statement.excluded.title, "is_system": True},
-            where=(RoleRow.title != statement.excluded.title) | ~RoleRow.is_system,
-        )
+        _DEFAULTS, {"roles": [role for role, _ in pairs], "permissions": [name for _, name in pairs]}
     )
-    pairs = (
-        select(RoleRow.id, PermissionRow.id)
-        .join(PermissionRow, PermissionRow.name.in_(list(permissions)))
-        .where(RoleRow.name == role.name)
-    )
-    fresh = await work.session.execute(
-        insert(RoleDefaultRow)
-        .from_select(["role_id", "permission_id"], pairs)
-        .on_conflict_do_nothing()
-        .returning(RoleDefaultRow.role_id, RoleDefaultRow.permission_id)
-    )
-    for role_id, permission_id in fresh.all():
-        await work.session.execute(
-            insert(RolePermissionRow)
-            .values(role_id=role_id, permission_id=permission_id)
-            .on_conflict_do_nothing()
-        )
+
+
+def _titled(titles: Mapping[str, str]) -> dict[str, object]:
+    return {"ids": [new_id() for _ in titles], "names": list(titles), "titles": list(titles.values())}

@@ -1,8 +1,7 @@
 """What the modules declare, written to the database at every start."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from aihub.kernel.auth import Permission
 from aihub.kernel.db import Work
 from aihub.kernel.module import Module
 from aihub.services.identity import queries
@@ -15,12 +14,10 @@ async def sync_registry(work: Work, modules: Sequence[Module]) -> None:
     Adds what is new and takes nothing away: grants an operator made stay, and a permission an operator
     took from a built-in role is not given back. Any number of processes may do this at once.
     """
-    declared = _by_name(permission for module in modules for permission in module.permissions)
+    declared = [permission for module in modules for permission in module.permissions]
+    roles = [role for module in modules for role in module.roles]
+    names = frozenset(permission.name for permission in declared)
     await queries.lock_registry(work)
     await queries.declare_permissions(work, declared)
-    for role in (role for module in modules for role in module.roles):
-        await queries.declare_role(work, role, granted(role, (p.name for p in declared)))
-
-
-def _by_name(permissions: Iterable[Permission]) -> list[Permission]:
-    return list({permission.name: permission for permission in permissions}.values())
+    await queries.declare_roles(work, roles)
+    await queries.grant_defaults(work, ((role.name, name) for role in roles for name in granted(role, names)))
