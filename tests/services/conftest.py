@@ -74,7 +74,7 @@ def make_user(hub: Runtime) -> MakeUser:
 @asynccontextmanager
 async def served(runtime: Runtime) -> AsyncIterator[str]:
     """The runtime's application on a port of its own; its address."""
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(create_app(runtime), log_config=None, lifespan="off", proxy_headers=False)
         server = uvicorn.Server(config)

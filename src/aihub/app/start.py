@@ -78,7 +78,9 @@ async def prepare_schema(addresses: Addresses, say: Say) -> None:
 def bind(host: str, port: int) -> socket.socket:
     """The listening socket, taken before anything slow, so that a clash shows at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named, asyncio sends each piece at once: without, the second part of an answer
+    # waits up to 40 ms for the acknowledgement of the first.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -42,7 +42,7 @@ MICRO = 1_000_000
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """`app` on a free loopback port; its address."""
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, backlog=2048
