@@ -3,13 +3,16 @@
 import asyncio
 
 import orjson
+import pytest
 from sqlalchemy import text
 from tests.support.audit_log import ADA, BOB, every_kind, record, superuser, verdict
 from tests.support.database import Server
+from tests.support.waiting import until
 
 from aihub.kernel import audit
 from aihub.kernel.db import system
 from aihub.kernel.runtime import Runtime
+from aihub.kernel.telemetry import context
 
 
 async def erase_bob(runtime: Runtime) -> int:
@@ -47,11 +50,68 @@ async def test_a_person_is_erased_and_the_log_is_whole(runtime: Runtime) -> None
 async def test_who_is_erased_twice_or_acts_later_is_no_finding(runtime: Runtime) -> None:
     await every_kind(runtime.database)
     await erase_bob(runtime)
+    context.client_ip.set("192.0.2.77")
     async with runtime.database.work(system("test")) as work:
         await audit.record(work, actor=BOB, action="late", target_kind="b", target_id="c")
+        await audit.record(
+            work, actor=ADA, action="too.late", target_kind="d", target_id="e", subject=BOB.user_id,
+            details={"email": BOB.email},
+        )  # fmt: skip
+    context.client_ip.set(None)
     assert (await verdict(runtime.database)).ok
-    assert await erase_bob(runtime) == 2  # what came since, and the reason of the first time
+    left = await everything(runtime)
+    assert BOB.email not in left  # as little as older entries say of them
+    assert left.count("192.0.2.77") == 1  # that of Ada
+    async with runtime.database.work(system("test")) as work:
+        newest, about, by, *_ = (await audit.page(work, cursor=None, limit=9)).items
+    # The second entry, and the reason that the first erasure gave.
+    assert (newest.action, newest.target_id, newest.ip) == ("audit.erase", str(BOB.user_id), None)
+    assert newest.details == {"entries": 3}
+    assert (about.action, about.actor, about.details) == ("too.late", ADA.email, None)
+    assert (by.action, by.actor, by.ip, by.actor_id) == ("late", None, None, BOB.user_id)
+    assert await erase_bob(runtime) == 1  # what the second erasure said
     assert (await verdict(runtime.database)).ok
+
+
+@pytest.mark.parametrize("first", ["eraser", "writer"])
+async def test_a_deed_under_way_while_somebody_is_erased_does_not_keep_them(
+    runtime: Runtime, first: str
+) -> None:
+    await every_kind(runtime.database)
+    held, release = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with runtime.database.work(system("write")) as work:
+            await audit.record(work, actor=BOB, action="late", target_kind="b", target_id="c")
+            if first == "writer":  # appended, and not committed
+                for action in work.at_last:
+                    await action()
+                work.at_last.clear()
+                held.set()
+                await release.wait()
+
+    async def erase() -> None:
+        async with runtime.database.work(system("erase")) as work:
+            await audit.erase(work, BOB.user_id)
+            if first == "eraser":  # erased, and not committed
+                held.set()
+                await release.wait()
+
+    begin, follow = (erase, write) if first == "eraser" else (write, erase)
+    leader = asyncio.create_task(begin())
+    await held.wait()
+    follower = asyncio.create_task(follow())
+    await until(lambda: _waits_for_a_lock(runtime))
+    release.set()
+    await asyncio.gather(leader, follower)
+    assert BOB.email not in await everything(runtime)
+    assert (await verdict(runtime.database)).ok
+
+
+async def _waits_for_a_lock(runtime: Runtime) -> bool:
+    async with runtime.database.work(system("test")) as work:
+        statement = "select count(*) from pg_locks where not granted"
+        return bool(await work.session.scalar(text(statement)))
 
 
 async def test_erasing_while_others_record_keeps_the_chain(runtime: Runtime) -> None:

@@ -1,6 +1,6 @@
 """Every statement on the audit log itself."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -21,11 +21,13 @@ _SELECTED = ", ".join(_AT if name == "at" else name for name in (*_FIELDS, "hash
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How long the log is, its seal, and the hash of its last row (None when that row is missing)."""
+    """How long the log is, its seal, and the hash of its last row (None when that row is missing); `erased`
+    are those of the people asked for who were erased before."""
 
     seq: int
     hash: bytes
     last: bytes | None
+    erased: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +36,21 @@ class Stored:
     hash: bytes
 
 
-async def head(work: Work, *, lock: bool) -> Head:
-    """The head row; with `lock` nobody else can append until this work ends."""
+async def head(work: Work, *, lock: bool, people: Collection[UUID] = ()) -> Head:
+    """The head row; with `lock` nobody else can append, nor erase anybody, until this work ends."""
     if lock:
         # Apart from the reading below, which must see what was committed while we waited here.
         await work.session.execute(text("select 1 from audit_head for update"))
     rows = await work.session.execute(
         text(
-            "select h.seq, h.hash, (select l.hash from audit_log l where l.seq = h.seq) as last "
-            "from audit_head h"
-        )
+            "select h.seq, h.hash, (select l.hash from audit_log l where l.seq = h.seq) as last, "
+            "array(select cast(l.target_id as uuid) from audit_log l where l.action = 'audit.erase' "
+            "and l.target_id = any(cast(:people as text[]))) as erased from audit_head h"
+        ),
+        {"people": [str(person) for person in people]},
     )
     row = rows.one()
-    return Head(row.seq, row.hash, row.last)
+    return Head(row.seq, row.hash, row.last, frozenset(row.erased))
 
 
 async def append(work: Work, rows: Sequence[Stored], seq: int, head_hash: bytes) -> None:

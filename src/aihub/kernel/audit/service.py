@@ -123,34 +123,17 @@ async def record(
     key = _key(work)
     rest, changed = lifted(details or {})
     changed |= difference(before, after)
-    entry = Entry(
-        seq=0,
-        chain=VERSION,
-        id=new_id(),
-        at=microseconds(present()),
-        actor_id=actor.user_id if actor else None,
-        action=clean(action, _LONGEST),
-        target_kind=clean(target_kind, _LONGEST),
-        target_id=clean(target_id, _LONGEST),
-        subject_id=subject or _subject(target_kind, target_id, details or {}),
-        session_id=actor.session_id if actor else None,
-        key_id=actor.key_id if actor else None,
+    entry = _entry(
+        actor,
+        action,
+        target_kind,
+        target_id,
+        subject or _subject(target_kind, target_id, details or {}),
+        rest,
+        changed,
         request_id=request_id or context.request_id.get(),
-        actor=clean(actor.email, _LONGEST) if actor else SYSTEM,
         ip=ip or context.client_ip.get(),
         user_agent=_agent(context.user_agent.get()),
-        who_salt=os.urandom(SALT_BYTES),
-        who=None,
-        details=orjson.dumps(masked(rest), option=orjson.OPT_SORT_KEYS).decode(),
-        changes=orjson.dumps(changed).decode() if changed else None,
-        what_salt=os.urandom(SALT_BYTES),
-        what=None,
-        previous=START,
-    )
-    entry = replace(
-        entry,
-        who=digest(entry.who_salt or b"", entry.actor, entry.ip, entry.user_agent),
-        what=digest(entry.what_salt or b"", entry.details, entry.changes),
     )
     pending = work.facts.setdefault("audit", [])
     if not pending:
@@ -177,8 +160,10 @@ async def erase(work: Work, person: UUID, *, actor: Actor | None = None, reason:
     How many entries were touched.
 
     That it was done is an entry itself, without which a check of the log reports the gaps. What remains says
-    that somebody with this id did this then. Needs a system scope.
+    that somebody with this id did this then. An entry of a deed that was still under way is erased as it is
+    appended: until this work ends nobody can append. Needs a system scope.
     """
+    await queries.head(work, lock=True)
     touched = await queries.erase(work, person)
     await record(
         work,
@@ -249,7 +234,19 @@ def line(entry: Entry) -> Line:
 
 
 async def _append(work: Work, key: bytes, pending: Sequence[Entry]) -> None:
-    head = await queries.head(work, lock=True)
+    deeds = [entry for entry in pending if entry.action != ERASED]
+    named = {person for entry in deeds for person in (entry.actor_id, entry.subject_id) if person}
+    head = await queries.head(work, lock=True, people=named)
+    head = await _chain(work, key, head, pending)
+    for person in sorted(head.erased):
+        # Erased while this deed was under way: it says no more about them than older ones do.
+        touched = await queries.erase(work, person)
+        said = _entry(None, ERASED, "user", str(person), person, {"entries": touched}, {})
+        head = await _chain(work, key, head, [said])
+
+
+async def _chain(work: Work, key: bytes, head: queries.Head, pending: Sequence[Entry]) -> queries.Head:
+    """Append these behind the head, which must be locked; the new head."""
     seq, last = head.seq, head.last or START
     chained: list[queries.Stored] = []
     for entry in pending:
@@ -257,7 +254,54 @@ async def _append(work: Work, key: bytes, pending: Sequence[Entry]) -> None:
         entry = replace(entry, seq=seq, previous=last)
         last = entry_hash(key, entry) or START
         chained.append(queries.Stored(entry, last))
-    await queries.append(work, chained, seq, head_hash(key, seq, last))
+    sealed = head_hash(key, seq, last)
+    await queries.append(work, chained, seq, sealed)
+    return replace(head, seq=seq, hash=sealed, last=last)
+
+
+def _entry(
+    actor: Actor | None,
+    action: str,
+    target_kind: str,
+    target_id: str,
+    subject: UUID | None,
+    details: Mapping[str, object],
+    changed: Mapping[str, object],
+    *,
+    request_id: str | None = None,
+    ip: str | None = None,
+    user_agent: str | None = None,
+) -> Entry:
+    """A new entry, not yet bound to the one before it."""
+    entry = Entry(
+        seq=0,
+        chain=VERSION,
+        id=new_id(),
+        at=microseconds(present()),
+        actor_id=actor.user_id if actor else None,
+        action=clean(action, _LONGEST),
+        target_kind=clean(target_kind, _LONGEST),
+        target_id=clean(target_id, _LONGEST),
+        subject_id=subject,
+        session_id=actor.session_id if actor else None,
+        key_id=actor.key_id if actor else None,
+        request_id=request_id,
+        actor=clean(actor.email, _LONGEST) if actor else SYSTEM,
+        ip=ip,
+        user_agent=user_agent,
+        who_salt=os.urandom(SALT_BYTES),
+        who=None,
+        details=orjson.dumps(masked(details), option=orjson.OPT_SORT_KEYS).decode(),
+        changes=orjson.dumps(changed).decode() if changed else None,
+        what_salt=os.urandom(SALT_BYTES),
+        what=None,
+        previous=START,
+    )
+    return replace(
+        entry,
+        who=digest(entry.who_salt or b"", entry.actor, entry.ip, entry.user_agent),
+        what=digest(entry.what_salt or b"", entry.details, entry.changes),
+    )
 
 
 def _subject(target_kind: str, target_id: str, details: Mapping[str, object]) -> UUID | None:

@@ -1,6 +1,7 @@
 """What the kernel's own tables hold about people."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from sqlalchemy import text
 
@@ -11,9 +12,11 @@ from aihub.kernel.privacy.contract import PersonalData, Piece, Sheet, Subject
 from aihub.kernel.privacy.tables import count, select_rows, table
 
 # Names the person in the arguments of a job, or in what went wrong with it.
-_JOBS = """
+_CALLED_WITH = """
   position(lower(:email) in lower(args::text)) > 0 or position(cast(:person as text) in args::text) > 0
   or position(cast(:person as text) in coalesce(lock, '') || coalesce(queueing_lock, '')) > 0
+"""
+_JOBS = f"""{_CALLED_WITH}
   or exists (select from job_errors e where e.job_id = procrastinate_jobs.id
              and (position(lower(:email) in lower(e.error)) > 0
                   or position(cast(:person as text) in e.error) > 0))
@@ -111,6 +114,47 @@ AUDIT = PersonalData(
     last=True,
 )
 
+_WORK = table(
+    "procrastinate_jobs",
+    "Background work that names you",
+    called="jobs",
+    mine=f"status <> 'doing' and ({_JOBS})",
+    order="id",
+    withheld={"worker_id": "which worker ran it"},
+)
+
+
+async def _erase_jobs(work: Work, subject: Subject) -> int:
+    """A worker that is at it knows what to do; the row it comes back to names nobody."""
+    emptied = await work.session.execute(
+        text(
+            "update procrastinate_jobs set args = '{}', lock = null, queueing_lock = null "  # noqa: S608
+            f"where status = 'doing' and ({_CALLED_WITH}) returning 1"
+        ),
+        {"person": subject.id, "email": subject.email.lower()},
+    )
+    return len(emptied.all()) + await _WORK.erase(work, subject)
+
+
+_EVENTS = table(
+    "security_events",
+    "Security events of your account",
+    mine=(
+        "subject_id = :person or position(:email in lower(subject || facts::text)) > 0 or "
+        "position(replace(cast(:person as text), '-', '') "
+        "in replace(lower(subject || facts::text), '-', '')) > 0"
+    ),
+    order="last_at",
+)
+
+
+async def _erase_events(work: Work, subject: Subject) -> int:
+    """Processes write these a little after they happened. Until this work ends none writes; afterwards the
+    table takes none that names somebody of whom the audit log says that they were erased."""
+    await work.session.execute(text("lock table security_events in share row exclusive mode"))
+    return await _EVENTS.erase(work, subject)
+
+
 KERNEL_PERSONAL = (
     table(
         "idempotency_records",
@@ -118,23 +162,8 @@ KERNEL_PERSONAL = (
         order="created_at",
         withheld={"body_hash": "a fingerprint of what you sent"},
     ),
-    table(
-        "procrastinate_jobs",
-        "Background work that names you",
-        called="jobs",
-        mine=f"status <> 'doing' and ({_JOBS})",
-        order="id",
-        withheld={"worker_id": "which worker ran it"},
-    ),
-    table(
-        "security_events",
-        "Security events of your account",
-        mine=(
-            "subject_id = :person or position(cast(:person as text) in subject || facts::text) > 0 "
-            "or position(:email in lower(subject || facts::text)) > 0"
-        ),
-        order="last_at",
-    ),
-    AUDIT,
+    replace(_WORK, erase=_erase_jobs),
+    replace(_EVENTS, erase=_erase_events),
     DATA_KEYS,
+    AUDIT,  # as the last, because nobody can record a deed until the transaction ends
 )

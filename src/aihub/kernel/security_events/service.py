@@ -6,7 +6,8 @@
 Called with a unit of work, an event counts once that has committed; with the database, at once. Calling it
 costs no statement: a process adds its events up and writes them every second, one row per kind, subject and
 minute, so that an attack makes counts grow and not the table. Each event also counts in the metric
-`aihub_security_events_total{kind,severity}`.
+`aihub_security_events_total{kind,severity}`. What names somebody who was erased between counting and writing
+is not written: the table takes no such row, see migration 0014.
 """
 
 import asyncio

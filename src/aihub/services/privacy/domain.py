@@ -12,8 +12,8 @@ LETTER_LIFE = timedelta(hours=24)
 """How long we try to deliver the last letter, which holds the address of somebody who is gone."""
 
 SETTLING = 3.0
-"""Seconds between shutting an account and forgetting it: requests that were under way come to their end,
-and what processes have counted but not yet written is there to be erased."""
+"""Seconds between shutting an account and forgetting it: requests that were under way come to their end, and
+what they did is there to be erased. A courtesy to them; nothing about the person is stored later either."""
 
 KEPT_FAILED = timedelta(days=7)
 """How long an export that failed stays on the list."""
