@@ -14,9 +14,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from tests.support.prepared import copy_prepared
+
+from aihub.kernel.postgres import EmbeddedPostgres
 
 
 def free_port() -> int:
@@ -49,13 +54,22 @@ def temporary_home() -> Iterator[Path]:
 
 @contextmanager
 def running_hub(*command: str, **env: str) -> Iterator["Hub"]:
-    """A hub in an empty home, stopped and wiped afterwards."""
+    """A hub without anybody in it, stopped and wiped afterwards."""
+    with prepared_hub(*command, **env) as hub:
+        yield hub.start()
+
+
+@contextmanager
+def prepared_hub(*command: str, **env: str) -> Iterator["Hub"]:
+    """A hub that is not started yet, in a home that has seen a start; ended and wiped afterwards."""
     with temporary_home() as home:
+        if "DATABASE_URL" not in env:
+            copy_prepared(home)
         hub = Hub(home, env=env, command=command or ("up", "--no-browser"))
         try:
-            yield hub.start()
+            yield hub
         finally:
-            hub.stop()
+            hub.end()
 
 
 @dataclass
@@ -68,6 +82,15 @@ class Answer:
 
     def json(self) -> object:
         return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a key of every scope and a browser that is signed in: the headers it sends."""
+
+    email: str
+    key: str
+    headers: Mapping[str, str]
 
 
 @dataclass
@@ -123,7 +146,7 @@ class Hub:
             for line in output:
                 self.lines.append(line.rstrip("\n"))
 
-    def stop(self, number: int = signal.SIGTERM, wait: float = 30) -> int:
+    def stop(self, number: int = signal.SIGTERM, wait: float = 60) -> int:
         """Send a signal and wait for the end; the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
@@ -132,11 +155,23 @@ class Hub:
         self.reader.join(5)
         return code
 
+    def end(self, patience: float = 3) -> None:
+        """Stop a hub that nobody needs any more: what it still has under way is hurried, then killed."""
+        if self.process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(subprocess.TimeoutExpired):
+                self.stop(number, patience)
+                return
+            patience = 30
+        self.kill()
+        EmbeddedPostgres(self.home).stop(force=True)
+
     def kill(self) -> None:
         """kill -9 of the serving process only; what it started stays for the next start to deal with."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(30)
         # Children that outlive it hold the pipe; the reader ends with them.
         self.reader.join(0.2)
 
@@ -197,6 +232,47 @@ class Hub:
 
     def post(self, path: str, body: object, *, key: str | None = None) -> Answer:
         return self.request("POST", path, body, key=key)
+
+    def set_up(self, email: str = "ada@example.org", password: str = "correct horse battery") -> Person:
+        """The first super_admin of a running hub, made with the link that it printed."""
+        made = {"token": self.setup_token(), "email": email, "name": "", "password": password}
+        return self._signed_in(email, self.post("/api/v1/setup", made))
+
+    def person(
+        self, admin: Person, email: str, password: str, *, role: str = "user", name: str = ""
+    ) -> Person:
+        """Somebody whom this administrator made, and who signed in."""
+        made = {"email": email, "name": name, "password": password, "roles": [role]}
+        answer = self.request("POST", "/api/v1/users", made, headers=admin.headers)
+        assert answer.status == 201, answer.body
+        return self._signed_in(email, self.post("/api/v1/session", {"email": email, "password": password}))
+
+    def _signed_in(self, email: str, answer: Answer) -> Person:
+        assert answer.status in (200, 201), answer.body
+        session: Any = answer.json()
+        cookies = "; ".join(cookie.partition(";")[0] for cookie in answer.cookies)
+        headers = {"Cookie": cookies, "X-CSRF-Token": str(session["csrf_token"])}
+        made: Any = self.request("POST", "/api/v1/keys", {"name": "tests", "scopes": ["*"]}, headers=headers)
+        assert made.status == 201, made.body
+        return Person(email, str(made.json()["key"]), headers)
+
+    def connect(self, admin: Person, url: str, *models: str, **prices: str) -> str:
+        """A scripted provider and models of it, each named by its script; the provider's id."""
+        body = {
+            "name": "Scripted",
+            "kind": "openai",
+            "base_url": url,
+            "api_key": "sk-x",
+            "allow_private": True,
+        }
+        answer: Any = self.post("/api/v1/providers", body, key=admin.key)
+        assert answer.status == 201, answer.body
+        number = str(answer.json()["id"])
+        for model in models:
+            names = {"name": model, "upstream_name": model, "provider_id": number}
+            made = self.post("/api/v1/models", names | prices, key=admin.key)
+            assert made.status == 201, made.body
+        return number
 
     def create_admin(self, email: str = "ada@example.org", password: str = "correct horse battery") -> str:
         """A super_admin made on the command line, and an API key of theirs with every scope."""
