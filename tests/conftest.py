@@ -15,6 +15,8 @@ from aihub.kernel.db import database as db
 from aihub.kernel.runtime import Runtime
 from aihub.kernel.settings import Settings
 
+pytest_plugins = ["tests.support.scheduling"]
+
 # A shell that runs us in the background makes us, and all that we start, deaf to SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
