@@ -1,14 +1,13 @@
 """Every page in a real browser: for everyone, in both languages, at both sizes, in good and bad times.
 
-One hub and one browser serve all journeys; they run in the order in which they stand here.
+One hub and one browser serve all journeys of a group; they run in the order in which they stand here.
 """
 
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from tests.support.browser import chromium
+from playwright.sync_api import Browser, Locator, Page, expect
 from tests.support.furnished import (
     ADA,
     BOB,
@@ -23,7 +22,7 @@ from tests.support.furnished import (
     prefer,
     sign_in,
 )
-from tests.support.hub import Hub, running_hub
+from tests.support.hub import running_hub
 from tests.support.pages import (
     at_rest,
     keep_picture,
@@ -34,7 +33,12 @@ from tests.support.pages import (
 )
 from tests.support.upstream import Upstream
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("pages")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+in_both_looks = pytest.mark.parametrize(
+    "look",
+    [pytest.param(look, id=look.name, marks=pytest.mark.xdist_group(f"pages-{look.name}")) for look in LOOKS],
+)
+in_use = pytest.mark.xdist_group("pages-in-use")
 
 
 @pytest.fixture(scope="module")
@@ -44,22 +48,9 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[Hub]:
+def furnished(upstream: Upstream) -> Iterator[Furnished]:
     with running_hub(AIHUB_EMBEDDED="false", AIHUB_DEFAULT_MODEL="echo") as hub:
-        yield hub
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def furnished(hub: Hub, upstream: Upstream) -> Furnished:
-    return furnish(hub, upstream)
+        yield furnish(hub, upstream)
 
 
 def examine(page: Page, name: str) -> list[str]:
@@ -73,18 +64,20 @@ def clean(faults: list[str]) -> None:
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
-def test_the_first_pages_are_for_everyone(hub: Hub, browser: Browser, look: Look) -> None:
-    page, watch = new_page(browser, look, hub)
-    faults = []
-    for name, path in (("setup-needed", "/"), ("setup", "/setup#token=x"), ("sign-in", "/sign-in")):
-        page.goto("about:blank")
-        page.goto(hub.url + path)
-        settled(page)
-        expect(page.locator("html")).to_have_attribute("lang", look.locale)
-        faults += examine(page, f"{look.name}-{name}")
-    clean(faults + watch.faults)
-    page.context.close()
+@in_use
+def test_the_first_pages_are_for_everyone(browser: Browser) -> None:
+    with running_hub(AIHUB_EMBEDDED="false") as hub:
+        for look in LOOKS:
+            page, watch = new_page(browser, look, hub)
+            faults = []
+            for name, path in (("setup-needed", "/"), ("setup", "/setup#token=x"), ("sign-in", "/sign-in")):
+                page.goto("about:blank")
+                page.goto(hub.url + path)
+                settled(page)
+                expect(page.locator("html")).to_have_attribute("lang", look.locale)
+                faults += examine(page, f"{look.name}-{name}")
+            clean(faults + watch.faults)
+            page.context.close()
 
 
 # What Ada sees; `{…}` names one of her conversations.
@@ -115,7 +108,7 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+@in_both_looks
 def test_every_page_is_for_everyone(furnished: Furnished, browser: Browser, look: Look) -> None:
     hub = furnished.hub
     page, watch = new_page(browser, look, hub)
@@ -134,7 +127,7 @@ def test_every_page_is_for_everyone(furnished: Furnished, browser: Browser, look
     page.context.close()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+@in_both_looks
 def test_a_shared_page_is_for_everyone(furnished: Furnished, browser: Browser, look: Look) -> None:
     hub = furnished.hub
     page, watch = new_page(browser, look, hub, "status of 404")
@@ -147,7 +140,7 @@ def test_a_shared_page_is_for_everyone(furnished: Furnished, browser: Browser, l
     page.context.close()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+@in_both_looks
 def test_dialogs_and_menus_are_for_everyone(furnished: Furnished, browser: Browser, look: Look) -> None:
     hub = furnished.hub
     page, watch = new_page(browser, look, hub)
@@ -192,6 +185,7 @@ def test_dialogs_and_menus_are_for_everyone(furnished: Furnished, browser: Brows
     page.context.close()
 
 
+@in_use
 def test_what_opens_widens_the_page_at_no_moment(furnished: Furnished, browser: Browser) -> None:
     """Neither do menus and lists before they have found their place."""
     hub = furnished.hub
@@ -219,12 +213,15 @@ def test_what_opens_widens_the_page_at_no_moment(furnished: Furnished, browser: 
     page.context.close()
 
 
+@in_use
 def test_a_new_person_sees_what_each_page_is_for_and_nothing_of_the_administration(
     furnished: Furnished, browser: Browser
 ) -> None:
     hub = furnished.hub
     page, watch = new_page(browser, WIDE, hub)
     sign_in(page, hub, BOB)
+    page.goto(f"{hub.url}/chat")
+    settled(page)
     faults = examine(page, "new-chat")
     rail = page.get_by_role("navigation", name="Main")
     expect(rail.get_by_role("link", name="Chat")).to_be_visible()
@@ -245,6 +242,7 @@ def test_a_new_person_sees_what_each_page_is_for_and_nothing_of_the_administrati
     page.context.close()
 
 
+@in_use
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(
     furnished: Furnished, browser: Browser
 ) -> None:
@@ -317,6 +315,7 @@ UNSAFE = """<script>window.taken = 'script'</script>
 <https://elsewhere.example/auto>"""
 
 
+@in_use
 def test_an_answer_can_neither_act_nor_fetch(furnished: Furnished, browser: Browser) -> None:
     hub = furnished.hub
     conversation = furnished.asked("unsafe", UNSAFE, "echo")
@@ -363,7 +362,7 @@ EXTREME = "\n\n".join(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+@in_both_looks
 def test_extreme_text_stays_in_its_place(furnished: Furnished, browser: Browser, look: Look) -> None:
     hub = furnished.hub
     conversation = furnished.conversations.get("extreme") or furnished.asked("extreme", EXTREME, "echo")
@@ -373,7 +372,7 @@ def test_extreme_text_stays_in_its_place(furnished: Furnished, browser: Browser,
     page.goto(f"{hub.url}/chat/{conversation}")
     settled(page)
     article = page.get_by_role("article").last
-    expect(article.locator("pre")).to_be_visible(timeout=15_000)
+    expect(article.locator("pre")).to_be_visible()
     expect(page.locator("main textarea")).to_be_in_viewport()
     # A long question makes room for its answer until one asks for all of it.
     question = page.get_by_role("article").first
@@ -391,7 +390,7 @@ def test_extreme_text_stays_in_its_place(furnished: Furnished, browser: Browser,
     page.context.close()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+@in_both_looks
 def test_an_answer_on_its_way_is_for_everyone(furnished: Furnished, browser: Browser, look: Look) -> None:
     hub = furnished.hub
     conversation = str(furnished.post("/api/v1/conversations", {"model": "slow"})["id"])
@@ -418,14 +417,23 @@ def test_an_answer_on_its_way_is_for_everyone(furnished: Furnished, browser: Bro
     page.context.close()
 
 
+@pytest.mark.xdist_group("pages-outage")
 def test_a_hub_that_stops_is_told_and_taken_up_again_when_it_returns(
-    furnished: Furnished, browser: Browser
+    upstream: Upstream, browser: Browser
 ) -> None:
-    hub = furnished.hub
+    with running_hub(AIHUB_EMBEDDED="false", AIHUB_DEFAULT_MODEL="echo") as hub:
+        ada = hub.set_up(ADA, PASSWORD)
+        hub.connect(ada, upstream.url, "echo", "slow")
+        bob = hub.person(ada, BOB, PASSWORD)
+        told_and_taken_up_again(Furnished(hub, dict(bob.headers)), browser)
+
+
+def told_and_taken_up_again(bobs: Furnished, browser: Browser) -> None:
+    hub = bobs.hub
     page, watch = new_page(browser, WIDE, hub, "ERR_", "Failed to fetch dynamically imported module")
     other, other_watch = new_page(browser, PHONE, hub, "ERR_")
-    conversation = str(furnished.post("/api/v1/conversations", {"model": "slow"}, furnished.bob_key)["id"])
-    quiet = furnished.asked("quiet", "Are you there?", "echo", furnished.bob_key)
+    conversation = str(bobs.post("/api/v1/conversations", {"model": "slow"})["id"])
+    quiet = bobs.asked("quiet", "Are you there?", "echo")
     sign_in(page, hub, BOB)
     other.context.add_cookies(page.context.cookies())  # type: ignore[arg-type]
     other.goto(f"{hub.url}/chat/{quiet}")
@@ -468,7 +476,7 @@ def test_a_hub_that_stops_is_told_and_taken_up_again_when_it_returns(
     expect(message).to_have_value("A thought for later")
     clean(examine(page, "interrupted"))
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_text("word60")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("word60")).to_be_visible()
 
     other.get_by_role("button", name="Try again").click()
     expect(other.get_by_text("You said: Does this arrive?")).to_be_visible()

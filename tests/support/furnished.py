@@ -1,12 +1,12 @@
 """A hub in use and the people who look at it."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Literal
 
 from playwright.sync_api import Browser, Page
+from tests.support.browser import PATIENCE
 from tests.support.hub import Hub
-from tests.support.pages import Watch, settled
+from tests.support.pages import Watch
 from tests.support.upstream import Upstream
 
 ADA, BOB, PASSWORD = "ada@example.org", "bob@example.org", "correct horse battery"
@@ -58,44 +58,28 @@ class Furnished:
 
 def furnish(hub: Hub, upstream: Upstream) -> Furnished:
     """Fill an empty hub: providers, people, keys, conversations of every kind."""
-    hub.create_admin(ADA, PASSWORD)
-    entered = hub.post("/api/v1/session", {"email": ADA, "password": PASSWORD})
-    cookie = next(text for name, text in entered.headers.items() if name.lower() == "set-cookie")
-    session = entered.json()
-    assert isinstance(session, dict)
-    home = Furnished(hub, {"Cookie": cookie.split(";")[0], "X-CSRF-Token": str(session["csrf_token"])})
-    provider = home.post(
-        "/api/v1/providers",
-        {
-            "name": "Scripted",
-            "kind": "openai",
-            "base_url": upstream.url,
-            "api_key": "sk-x",
-            "allow_private": True,
-        },
-    )
-    for model in ("echo", "slow", "markdown", "cut", "down", "weather"):
-        prices = {"input_price": "1200", "output_price": "4800"} if model != "echo" else FREE
-        names = {"name": model, "upstream_name": model, "provider_id": provider["id"]}
-        home.post("/api/v1/models", names | prices)
-    bob = {"email": BOB, "name": "Bob", "password": PASSWORD, "roles": ["user"]}
-    home.post("/api/v1/users", bob)
+    ada = hub.set_up(ADA, PASSWORD)
+    home = Furnished(hub, dict(ada.headers))
+    costly = ("slow", "markdown", "cut", "down", "weather")
+    provider = hub.connect(ada, upstream.url, *costly, input_price="1200", output_price="4800")
+    home.post("/api/v1/models", {"name": "echo", "upstream_name": "echo", "provider_id": provider} | FREE)
+    home.bob_key = hub.person(ada, BOB, PASSWORD, name="Bob").key
     for number in range(12):
         long = "Wolfeschlegelsteinhausenbergerdorff" if number == 3 else f"Person {number}"
         email = f"{long.replace(' ', '.').lower()}@a-rather-long-domain-name.example.org"
         role = "manager" if number % 3 else "user"
         home.post("/api/v1/users", {"email": email, "name": long, "password": PASSWORD, "roles": [role]})
-    out = hub.cli("key", "create", "--email", BOB, "--name", "tests", "--scopes", "*", "--json")
-    home.bob_key = str(json.loads(out)["key"])
     for number in range(4):
         home.post(
             "/api/v1/keys",
             {"name": f"A program with a long name, number {number}", "scopes": ["gateway:use"]},
         )
-    for number in range(MANY):
-        home.post(
-            "/api/v1/conversations", {"title": f"Conversation {number} about something that takes some words"}
-        )
+    hub.sql(
+        "insert into conversations (id, owner_id, title) select uuidv7(), users.id, "
+        "'Conversation ' || number || ' about something that takes some words' "
+        "from users, generate_series(0, %s) as number where email = %s",
+        MANY - 1, ADA,
+    )  # fmt: skip
     home.asked("markdown", "Show me what you can do", "markdown")
     home.asked("failed", "Will this work?", "down")
     home.asked("cut", "And this?", "cut")
@@ -111,18 +95,15 @@ def new_page(browser: Browser, look: Look, hub: Hub, *expected: str) -> tuple[Pa
         color_scheme=look.scheme,
         reduced_motion="reduce",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     return page, Watch(page, hub.url, *expected)
 
 
 def sign_in(page: Page, hub: Hub, email: str) -> None:
-    page.goto(f"{hub.url}/sign-in")
-    page.locator("input[name=email]").fill(email)
-    page.locator("input[name=password]").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/chat")
-    settled(page)
+    """Give the browser of a page a session, as its form of that name does; the page stays where it is."""
+    given = page.request.post(f"{hub.url}/api/v1/session", data={"email": email, "password": PASSWORD})
+    assert given.ok, given.text()
 
 
 def prefer(page: Page, hub: Hub, **wish: str) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from tests.support.prepared import copy_prepared
 
 from aihub.kernel.postgres import EmbeddedPostgres
@@ -273,6 +274,15 @@ class Hub:
             made = self.post("/api/v1/models", names | prices, key=admin.key)
             assert made.status == 201, made.body
         return number
+
+    def sql(self, statement: str, *values: object) -> Any:
+        """Run a statement as the superuser of its database; the first value of its answer, if it has one."""
+        postgres = EmbeddedPostgres(self.home)
+        postgres.attach()
+        with psycopg.connect(postgres.dsn("superuser"), autocommit=True) as connection:
+            cursor = connection.execute(statement, values)  # type: ignore[call-overload]
+            row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
 
     def create_admin(self, email: str = "ada@example.org", password: str = "correct horse battery") -> str:
         """A super_admin made on the command line, and an API key of theirs with every scope."""

@@ -10,7 +10,8 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 SERIOUS = ("serious", "critical")
-PATIENCE = 3.0  # seconds in which a fault may pass: a page that is on its way somewhere is nobody's fault
+# A page that is on its way somewhere is nobody's fault: a fault may pass within seconds, and so many looks.
+PASSING, LOOKS = 6.0, 5
 
 
 @cache
@@ -50,11 +51,12 @@ def settled(page: Page) -> None:
 
 def lasting_faults(page: Page) -> list[str]:
     """What is wrong with the page on show and stays wrong: for axe-core, sideways, outside the window."""
-    deadline = time.monotonic() + PATIENCE
+    deadline, looks = time.monotonic() + PASSING, 0
     while True:
         at_rest(page)
+        looks += 1
         faults = axe_findings(page) + overflows(page) + lost_layers(page)
-        if not faults or time.monotonic() > deadline:
+        if not faults or (looks >= LOOKS and time.monotonic() > deadline):
             return faults
         page.wait_for_timeout(100)
 
