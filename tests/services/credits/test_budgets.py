@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 from tests.services.credits.conftest import MakePayer
+from tests.support.calendar import the_same_day  # noqa: F401 - for every test here
 
 from aihub.kernel.auth import Actor
 from aihub.kernel.db import owned_by, system

@@ -10,6 +10,7 @@ from typing import Any
 import openai
 import pytest
 from tests.services.gateway.conftest import MICRO, Answer, Hub, Person, open_hub
+from tests.support.calendar import the_same_day  # noqa: F401 - for every test here
 from tests.support.valkey import Valkey
 from tests.support.waiting import until
 

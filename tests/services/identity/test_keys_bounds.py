@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.services.conftest import MODULES, Client, MakeClient, MakeUser, served
+from tests.support.calendar import the_same_day  # noqa: F401 - for every test here
 from tests.support.runtime import open_runtime, settings_for
 from tests.support.waiting import until
 
