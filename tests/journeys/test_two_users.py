@@ -9,13 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
+from tests.support import hub as hubs
 from tests.support.examples import NOWHERE, example_of
 from tests.support.hub import Hub, running_hub
 from tests.support.upstream import Upstream
-
-from aihub.kernel.postgres import EmbeddedPostgres
 
 SECRET = "the-aardvark-sleeps-at-noon"
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -43,29 +41,10 @@ def upstream() -> Iterator[Upstream]:
 class Person:
     """A user with a key and a browser session, and the things they made."""
 
-    def __init__(self, hub: Hub, name: str, model: str) -> None:
-        self.hub, self.name = hub, name
-        self.password = f"quiet {name} likes turquoise umbrellas"
-        email = f"{name}@example.org"
-        hub.cli(
-            "user",
-            "create",
-            "--email",
-            email,
-            "--role",
-            "user",
-            "--password-stdin",
-            stdin=self.password,
-        )
-        made = json.loads(
-            hub.cli("key", "create", "--email", email, "--name", f"{name}-key", "--scopes", "*", "--json")
-        )
-        self.key = made["key"]
-        self.model = model
-        signed_in = hub.post("/api/v1/session", {"email": email, "password": self.password})
-        assert signed_in.status == 200, signed_in.body
-        cookie = str(signed_in.headers["set-cookie"]).partition(";")[0]
-        self.browser = {"Cookie": cookie, "X-CSRF-Token": str(signed_in.json()["csrf_token"])}
+    def __init__(self, hub: Hub, admin: hubs.Person, name: str, model: str) -> None:
+        self.hub, self.name, self.model = hub, name, model
+        made = hub.person(admin, f"{name}@example.org", f"quiet {name} likes turquoise umbrellas")
+        self.key, self.browser = made.key, made.headers
 
     def browse(self, method: str, path: str, body: object = None) -> Any:
         """The same as `call`, as a browser that is signed in: keys may not do everything."""
@@ -97,18 +76,14 @@ class Person:
 
     def _passkey(self) -> str:
         """A passkey of this person, put where the ceremony with a real authenticator would put it."""
-        server = EmbeddedPostgres(self.hub.home)
-        server.attach()
-        with psycopg.connect(server.dsn("superuser"), autocommit=True) as connection:
-            row = connection.execute(
-                "insert into passkeys "
-                "(id, owner_id, credential_id, public_key, sign_count, rp_id, name, synced) "
-                "select gen_random_uuid(), id, convert_to(email, 'UTF8'), 'p', 0, 'localhost', %s, false "
-                "from users where email = %s returning id",
-                (SECRET, f"{self.name}@example.org"),
-            ).fetchone()
-        assert row
-        return str(row[0])
+        made = self.hub.sql(
+            "insert into passkeys (id, owner_id, credential_id, public_key, sign_count, rp_id, name, synced) "
+            "select gen_random_uuid(), id, convert_to(email, 'UTF8'), 'p', 0, 'localhost', %s, false "
+            "from users where email = %s returning id",
+            SECRET, f"{self.name}@example.org",
+        )  # fmt: skip
+        assert made
+        return str(made)
 
     def everything(self) -> str:
         """All this person can see of their own, as text, to compare before and after."""
@@ -125,13 +100,12 @@ class Person:
 
 
 def test_no_route_lets_one_person_reach_anothers_things(hub: Hub, upstream: Upstream) -> None:
-    hub.cli(
-        "model", "add", "--provider", "openai", "--base-url", upstream.url, "--name", "scripted",
-        "--api-key-stdin", "--allow-private", stdin="sk-upstream",
-    )  # fmt: skip
-    ada, bob = Person(hub, "ada", "scripted"), Person(hub, "bob", "scripted")
+    root = hub.set_up("root@example.org")
+    hub.connect(root, upstream.url, "scripted")
+    ada, bob = Person(hub, root, "ada", "scripted"), Person(hub, root, "bob", "scripted")
     things = ada.make_things()
-    ids = {**things, "user_id": _user_id(hub, "ada@example.org"), "model": "scripted", "job_id": "1"}
+    adas = str(hub.sql("select id from users where email = 'ada@example.org'"))
+    ids = {**things, "user_id": adas, "model": "scripted", "job_id": "1"}
     before = ada.everything()
     described = hub.get("/api/openapi.json").json()
     assert isinstance(described, dict)
@@ -158,8 +132,3 @@ def test_no_route_lets_one_person_reach_anothers_things(hub: Hub, upstream: Upst
                     assert answer.status != 422 or method != "get", (method, path)
     assert tried > 100
     assert ada.everything() == before
-
-
-def _user_id(hub: Hub, email: str) -> str:
-    people = json.loads(hub.cli("user", "list", "--json"))
-    return next(str(p["id"]) for p in people if p["email"] == email)

@@ -74,7 +74,7 @@ def external_postgres() -> Iterator[External]:
             umask=0o077,
         )
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 server.administer("select 1")
@@ -86,5 +86,5 @@ def external_postgres() -> Iterator[External]:
         yield server
     finally:
         process.send_signal(2)
-        process.wait(20)
+        process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)

@@ -50,7 +50,7 @@ class Mailbox:
         self.logins.append((data.login.decode(), data.password.decode()))
         return AuthResult(success=data.password == b"open sesame")
 
-    def letter_to(self, address: str, number: int = 1, wait: float = 20) -> email.message.EmailMessage:
+    def letter_to(self, address: str, number: int = 1, wait: float = 60) -> email.message.EmailMessage:
         """The `number`th letter to this address, as soon as it is there."""
         with self.arrived:
             self.arrived.wait_for(lambda: len(self.letters_to(address)) >= number, wait)

@@ -40,7 +40,7 @@ class RealProvider:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self.process.poll() is None, "the provider for tests ended"
             try:
@@ -53,7 +53,7 @@ class RealProvider:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(30)
 
     def person(self, login: str, /, *, amr: tuple[str, ...] = ("pwd",), **claims: object) -> None:
         """What the provider says of somebody from now on."""
@@ -77,7 +77,7 @@ class RealProvider:
 
     def _arrange(self, what: str, wish: Mapping[str, object]) -> None:
         request = urllib.request.Request(f"{self.issuer}/test/{what}", json.dumps(wish).encode())
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=30).close()
 
 
 class Visitor:
