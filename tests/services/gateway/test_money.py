@@ -11,6 +11,7 @@ from tests.services.gateway.conftest import MICRO, Hub, Person, open_hub
 from tests.support.waiting import until
 
 from aihub.kernel.db import system
+from aihub.services.gateway import metering
 from aihub.services.gateway.adapters.fake import Script
 from aihub.services.gateway.contracts import CallRepeated, ChatRequest
 
@@ -297,7 +298,10 @@ async def test_stopping_the_hub_settles_running_streams(dsn: str, home: Path) ->
         assert (await hub.balance(person))[1] == 0
 
 
-async def test_a_database_that_is_busy_delays_the_entry_not_the_answer(dsn: str, home: Path) -> None:
+async def test_a_database_that_is_busy_delays_the_entry_not_the_answer(
+    dsn: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metering, "_PATIENCE", 1.0)
     one = {"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0", "DB_POOL_TIMEOUT": "0.3"}
     async with open_hub(dsn, home, pool_size=1, **one) as hub:
         await hub.add_model("alpha", Script(text="a b", first_delay=0.5), request_price="1")
