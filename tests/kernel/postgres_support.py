@@ -42,7 +42,7 @@ def server_processes(home: Path) -> list[int]:
     return ([found.pid] if found else []) + processes.stragglers(cluster_name(data))
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

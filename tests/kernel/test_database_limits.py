@@ -112,10 +112,11 @@ async def test_jobs_take_the_time_they_need(connected: Connected, home: Path) ->
 
     async def slow(context: JobContext) -> None:
         async with context.runtime.database.work(TEST) as work:
-            await work.session.execute(text("select pg_sleep(0.6)"))
+            await work.session.execute(text("select pg_sleep(2.5)"))
         done.append(True)
 
-    async with connected(statement=0.3) as made:
+    # Long enough for the small statements here on a busy machine, and shorter than the long one.
+    async with connected(statement=2) as made:
         runtime = Runtime(settings_for(home), made, (KERNEL,))
         await runtime.start()
         runner = JobRunner(runtime, [job := Job("test.slow", slow)])
@@ -126,7 +127,7 @@ async def test_jobs_take_the_time_they_need(connected: Connected, home: Path) ->
             await until(lambda: done)
             with pytest.raises(DatabaseTooSlow):
                 async with made.work(TEST) as work:
-                    await work.session.execute(text("select pg_sleep(0.6)"))
+                    await work.session.execute(text("select pg_sleep(60)"))
         finally:
             await runner.close()
             await asyncio.wait_for(task, 20)

@@ -1,12 +1,13 @@
 """Every DB_POOL_ option has an effect, with the documented defaults; look-ups go through their indexes."""
 
-import asyncio
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.pool import base as pools
 from tests.support.database import Server
 
 from aihub.kernel.config import KernelSettings
@@ -46,12 +47,14 @@ async def test_size_overflow_and_timeout_bound_a_process(tmp_path: Path, dsn: st
         await database.close()
 
 
-async def test_a_connection_is_replaced_when_it_is_old(tmp_path: Path, dsn: str) -> None:
-    database = connect(dsn, settings(tmp_path, DB_POOL_RECYCLE="3", DB_POOL_SIZE="1"))
+async def test_a_connection_is_replaced_when_it_is_old(
+    tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = connect(dsn, settings(tmp_path, DB_POOL_RECYCLE="600", DB_POOL_SIZE="1"))
     try:
         first = await backend(database)
         assert await backend(database) == first
-        await asyncio.sleep(3.1)
+        monkeypatch.setattr(pools, "time", SimpleNamespace(time=lambda: time.time() + 601))
         assert await backend(database) != first
     finally:
         await database.close()

@@ -24,9 +24,15 @@ class Valkey:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self.start()
+        for others in range(4, -1, -1):
+            self.port = free_port()
+            try:
+                self.start()
+                break
+            except ChildProcessError:  # somebody else took the port in between
+                if not others:
+                    raise
 
     @property
     def url(self) -> str:
@@ -38,10 +44,11 @@ class Valkey:
         self.process = subprocess.Popen(
             [*command, str(self._folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not self._answers():
             assert time.monotonic() < deadline, "valkey did not start"
-            assert self.process.poll() is None, "valkey ended"
+            if self.process.poll() is not None:
+                raise ChildProcessError("valkey ended")
             time.sleep(0.02)
 
     def _answers(self) -> bool:
