@@ -1,29 +1,15 @@
 """A colleague is invited by mail, comes in, forgets the password and chooses a new one: in a real browser,
 with the letters of a real mail server. And the same links from the outbox of a hub without one."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.support.browser import chromium
+from playwright.sync_api import Browser, Page, expect
+from tests.support.browser import fresh_page
 from tests.support.hub import Hub, running_hub
 from tests.support.mail import link_in, mail_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ADA, KIM = "ada@example.org", "kim@example.org"
 ADAS, FIRST, SECOND = "correct horse battery", "gloomy tractor violin", "camion violet parapluie"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        yield browser
-        browser.close()
-
-
-def fresh_page(browser: Browser) -> Page:
-    return browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB").new_page()
 
 
 def administrators_page(hub: Hub, browser: Browser) -> Page:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.support.browser import chromium
+from playwright.sync_api import Browser, Page, expect
 from tests.support.furnished import LOOKS, Look, new_page
-from tests.support.hub import Hub, running_hub
+from tests.support.hub import Hub, Person, running_hub
 from tests.support.mail import Mailbox, mail_server, token_in
 from tests.support.pages import keep_picture, lasting_faults, settled
 
@@ -46,16 +45,12 @@ def mailbox() -> Iterator[Mailbox]:
 def hub(mailbox: Mailbox) -> Iterator[Hub]:
     mail = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port), "SMTP_TLS": "none"}
     with running_hub(AIHUB_EMBEDDED="false", **mail) as hub:
-        hub.create_admin(CHIEF, PASSWORD)
         yield hub
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        yield browser
-        browser.close()
+def chief(hub: Hub) -> Person:
+    return hub.set_up(CHIEF, PASSWORD)
 
 
 def enter(page: Page, hub: Hub, email: str) -> None:
@@ -69,11 +64,11 @@ def enter(page: Page, hub: Hub, email: str) -> None:
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
 def test_export_delete_keep_and_be_erased(
-    hub: Hub, browser: Browser, look: Look, mailbox: Mailbox, tmp_path: Path
+    hub: Hub, chief: Person, browser: Browser, look: Look, mailbox: Mailbox, tmp_path: Path
 ) -> None:
     words = WORDS[look.locale]
     email = f"{look.name}@example.org"
-    hub.cli("user", "create", "--email", email, "--name", look.name, "--password-stdin", stdin=PASSWORD)
+    hub.person(chief, email, PASSWORD, name=look.name)
     page, watch = new_page(browser, look, hub, "status of 403")
     faults: list[str] = []
 
@@ -136,11 +131,11 @@ def test_export_delete_keep_and_be_erased(
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
-def test_an_administrator_deletes_somebody(hub: Hub, browser: Browser, look: Look) -> None:
+def test_an_administrator_deletes_somebody(hub: Hub, chief: Person, browser: Browser, look: Look) -> None:
     words = WORDS[look.locale]
     name = f"Leaver {look.name}"
     email = f"leaver-{look.name}@example.org"
-    hub.cli("user", "create", "--email", email, "--name", name, "--password-stdin", stdin=PASSWORD)
+    hub.person(chief, email, PASSWORD, name=name)
     page, watch = new_page(browser, look, hub)
     enter(page, hub, CHIEF)
     session = page.request.get(f"{hub.url}/api/v1/session").json()

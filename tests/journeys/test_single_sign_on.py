@@ -7,15 +7,12 @@ links it, after proof of both sides → a step that needs a fresh proof is answe
 from collections.abc import Iterator
 from datetime import timedelta
 
-import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.support.browser import chromium
+from playwright.sync_api import Browser, Page, expect
+from tests.support.browser import PATIENCE
 from tests.support.hub import Hub, running_hub
 from tests.support.oidc import CLIENT_ID, SECRET, RealProvider
 from tests.support.pages import keep_picture, lasting_faults, settled
-
-from aihub.kernel.postgres import EmbeddedPostgres
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PASSWORD = "correct horse battery"
@@ -25,11 +22,7 @@ BUTTON = "Sign in with Team login"
 @pytest.fixture(scope="module")
 def hub() -> Iterator[Hub]:
     with running_hub(AIHUB_EMBEDDED="false") as hub:
-        for name, role in (("ada", "super_admin"), ("bob", "user")):
-            hub.cli(
-                "user", "create", "--email", f"{name}@example.org", "--role", role, "--password-stdin",
-                stdin=PASSWORD,
-            )  # fmt: skip
+        hub.person(hub.set_up("ada@example.org", PASSWORD), "bob@example.org", PASSWORD)
         yield hub
 
 
@@ -42,14 +35,6 @@ def provider() -> Iterator[RealProvider]:
         yield running
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        yield browser
-        browser.close()
-
-
 def _page(browser: Browser, width: int = 1280, scheme: str = "light") -> Page:
     context = browser.new_context(
         viewport={"width": width, "height": 900},
@@ -57,7 +42,7 @@ def _page(browser: Browser, width: int = 1280, scheme: str = "light") -> Page:
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     return context.new_page()
 
 
@@ -90,10 +75,7 @@ def _inside(page: Page) -> None:
 
 
 def _age_proofs(hub: Hub) -> None:
-    postgres = EmbeddedPostgres(hub.home)
-    postgres.attach()
-    with psycopg.connect(postgres.dsn("superuser"), autocommit=True) as db:
-        db.execute("update sessions set proved_at = proved_at - %s", (timedelta(minutes=11),))
+    hub.sql("update sessions set proved_at = proved_at - %s", timedelta(minutes=11))
 
 
 def _set_up(page: Page, hub: Hub, provider: RealProvider) -> None:
