@@ -3,7 +3,6 @@
 import os
 import queue
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
+from tests.support.scratch import scratch_folder
 
 from aihub.kernel.db import migrate
 from aihub.kernel.postgres import EmbeddedPostgres
@@ -24,7 +24,7 @@ _FAST = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
-    "max_wal_size": "4GB",
+    "max_wal_size": "256MB",  # it may be memory
     "checkpoint_timeout": "1h",
 }
 _READY = 2  # databases kept in stock
@@ -54,7 +54,7 @@ def server() -> Iterator[Server]:
     if url := os.environ.get("AIHUB_TEST_DATABASE_URL"):
         yield Server(url, url, url)
         return
-    home = Path(tempfile.mkdtemp(prefix="aihub-tests-", dir="/tmp"))
+    home = scratch_folder("aihub-tests-")
     embedded = EmbeddedPostgres(home, extra_settings=_FAST)
     try:
         embedded.start()
@@ -141,7 +141,7 @@ class Databases:
     ) -> None:
         owner = make_url(self._origin.owner).username
         (admin or self._admin).execute(
-            sql.SQL("create database {} template {} owner {} strategy wal_log").format(
+            sql.SQL("create database {} template {} owner {} strategy file_copy").format(
                 sql.Identifier(name), sql.Identifier(template), sql.Identifier(str(owner))
             )
         )
