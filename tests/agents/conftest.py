@@ -12,12 +12,12 @@ import orjson
 import pytest
 from pyreqwest.client import ClientBuilder
 from tests.services.gateway.conftest import Hub as GatewayHub
-from tests.services.gateway.conftest import Person, serving
+from tests.services.gateway.conftest import Person
 from tests.support.runtime import open_runtime, settings_for
+from tests.support.serving import application, serving
 
 from aihub.agents.module import MODULE as AGENTS
 from aihub.agents.runs.executor import RunExecutor
-from aihub.app.build import create_app
 from aihub.app.core import MODULE as KERNEL
 from aihub.kernel.auth import Actor
 from aihub.kernel.db import system
@@ -99,12 +99,12 @@ class Hub(GatewayHub):
                     yield Event(number, "[DONE]" if data == b"[DONE]" else orjson.loads(data))
 
     async def whole(self, person: Person, run: str, **options: Any) -> list[Event]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             return [event async for event in self.events(person, run, **options)]
 
     async def until_ended(self, person: Person, run: str) -> Any:
         """The run once it is no longer running."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while True:
                 answer = await self.call("GET", f"/api/v1/runs/{run}", person=person)
                 if answer.json()["status"] != "running":
@@ -127,7 +127,7 @@ async def another_process(hub: Hub, dsn: str, home: Path) -> AsyncIterator[Hub]:
     settings = settings_for(home, MODULES, AIHUB_EMBEDDED="off")
     async with (
         open_runtime(dsn, settings, MODULES) as runtime,
-        serving(create_app(runtime)) as url,
+        serving(application(runtime)) as url,
     ):
         yield Hub(url, runtime, hub.fake, hub.fake_url, hub.http, hub.admin, hub.provider_id)
 
@@ -141,7 +141,7 @@ async def open_hub(dsn: str, home: Path, **environ: str) -> AsyncIterator[Hub]:
     async with (
         serving(fake) as fake_url,
         open_runtime(dsn, settings, MODULES, pool_size=10) as runtime,
-        serving(create_app(runtime)) as url,
+        serving(application(runtime)) as url,
         ClientBuilder().no_proxy().build() as http,
     ):
         await _fill(runtime)

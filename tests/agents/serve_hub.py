@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from tests.agents.conftest import MODULES
-from tests.services.gateway.conftest import serving
 from tests.support.runtime import open_runtime, settings_for
+from tests.support.serving import serving
 
 from aihub.app.build import create_app
 

@@ -31,7 +31,7 @@ async def killable(hub: Hub, dsn: str, home: Path) -> AsyncIterator[tuple[Hub, a
     )  # fmt: skip
     try:
         assert child.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             url = ""
             while not url.startswith("http"):
                 url = (await child.stdout.readline()).decode().strip()

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.services.conftest import client, clock, hub, make_key, make_user
+from tests.services.conftest import client, clock, hub, make_key, make_user, quick_passwords
 from tests.services.gateway.conftest import Hub, open_hub
 
-__all__ = ["client", "clock", "hub", "make_key", "make_user", "models"]
+__all__ = ["client", "clock", "hub", "make_key", "make_user", "models", "quick_passwords"]
 
 
 @pytest.fixture

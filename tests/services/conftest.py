@@ -1,9 +1,7 @@
 """A served hub with people, and a browser and programs that call it."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +10,14 @@ from uuid import UUID
 
 import httpx2
 import pytest
-import uvicorn
+from argon2 import PasswordHasher
+from argon2.low_level import Type
 from tests.support.runtime import open_runtime, settings_for
+from tests.support.serving import application, serving
 
-from aihub.app.build import create_app
 from aihub.app.console import MODULE as CONSOLE
 from aihub.app.core import MODULE as KERNEL
+from aihub.kernel import passwords
 from aihub.kernel.clock import FixedClock
 from aihub.kernel.db import system
 from aihub.kernel.module import Module
@@ -26,6 +26,7 @@ from aihub.services.credits.module import MODULE as CREDITS
 from aihub.services.identity import service
 from aihub.services.identity.contracts import User, Wallets
 from aihub.services.identity.module import MODULE as IDENTITY
+from aihub.services.identity.service.new_passwords import NewPassword
 from aihub.services.monitoring.module import MODULE as MONITORING
 from aihub.services.notifications.module import MODULE as NOTIFICATIONS
 
@@ -41,7 +42,16 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-async def hub(dsn: str, home: Path, clock: FixedClock) -> AsyncIterator[Runtime]:
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost nothing. What real ones cost, and that refusals cost as much, has its own tests."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1, type=Type.ID)
+    nobody = hasher.hash("a password that no account has")
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    monkeypatch.setattr(passwords, "_nobody", lambda: nobody)
+
+
+@pytest.fixture
+async def hub(dsn: str, home: Path, clock: FixedClock, quick_passwords: None) -> AsyncIterator[Runtime]:
     """A started hub without gateway and agents; newcomers get 100 credits."""
     # What happens at the edge is the kernel's; here nothing but identity's own limits shall answer.
     generous = "edge.auth=1000/1s burst 1000,edge.api=1000/1s burst 1000,api.general=100000/15m"
@@ -57,7 +67,8 @@ def make_user(hub: Runtime) -> MakeUser:
     """An account with this name at example.org, by default an ordinary one with PASSWORD."""
 
     async def make(name: str, *roles: str, password: str | None = PASSWORD) -> User:
-        hashed = await service.new_password(password, known=(name,)) if password is not None else None
+        # Not judged: that takes a while, and a test begins with people who have passwords.
+        hashed = NewPassword(await passwords.hash_password(password)) if password is not None else None
         async with hub.database.work(system("test")) as work:
             return await service.create_user(
                 work,
@@ -71,19 +82,9 @@ def make_user(hub: Runtime) -> MakeUser:
     return make
 
 
-@asynccontextmanager
-async def served(runtime: Runtime) -> AsyncIterator[str]:
+def served(runtime: Runtime) -> AbstractAsyncContextManager[str]:
     """The runtime's application on a port of its own; its address."""
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(runtime), log_config=None, lifespan="off", proxy_headers=False)
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
+    return serving(application(runtime))
 
 
 @dataclass
@@ -150,7 +151,8 @@ MakeClient = Callable[..., Client]
 @pytest.fixture
 async def client(hub: Runtime) -> AsyncIterator[MakeClient]:
     """Makes clients of the served hub."""
-    async with served(hub) as url, httpx2.AsyncClient(base_url=url, timeout=30) as http:
+    # Without a certificate store: it takes a while to load, and nothing here speaks TLS.
+    async with served(hub) as url, httpx2.AsyncClient(base_url=url, timeout=30, verify=False) as http:
         yield lambda **how: Client(http, **how)
 
 

@@ -1,7 +1,5 @@
 """A hub that serves HTTP on a real socket, and a scripted provider on another."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,12 +10,11 @@ from uuid import UUID
 import openai
 import orjson
 import pytest
-import uvicorn
 from pyreqwest.client import Client, ClientBuilder
 from tests.support.runtime import open_runtime, settings_for
+from tests.support.serving import application, serving
 from tests.support.waiting import until
 
-from aihub.app.build import create_app
 from aihub.app.core import MODULE as KERNEL
 from aihub.kernel.auth import Actor, Permission
 from aihub.kernel.db import system
@@ -37,25 +34,6 @@ from aihub.services.identity.module import MODULE as IDENTITY
 CHAT = Module("chat", permissions=(Permission("chat:use", "Talk to assistants"),))
 MODULES: tuple[Module, ...] = (KERNEL, IDENTITY, CREDITS, GATEWAY, CHAT)
 MICRO = 1_000_000
-
-
-@asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[str]:
-    """`app` on a free loopback port; its address."""
-    listener = socket.socket(proto=socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, backlog=2048
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve([listener]))
-    await until(lambda: server.started)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
 
 
 @dataclass
@@ -207,7 +185,7 @@ async def open_hub(
     async with (
         serving(fake) as fake_url,
         open_runtime(dsn, settings, MODULES, duties=duties, pool_size=pool_size) as runtime,
-        serving(create_app(runtime)) as url,
+        serving(application(runtime)) as url,
         ClientBuilder().no_proxy().build() as http,
     ):
         async with runtime.database.work(system("test")) as work:

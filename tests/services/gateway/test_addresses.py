@@ -4,7 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 from sqlalchemy import text
-from tests.services.gateway.conftest import Hub, serving
+from tests.services.gateway.conftest import Hub
+from tests.support.serving import serving
 from tests.support.waiting import until
 
 from aihub.kernel.db import system

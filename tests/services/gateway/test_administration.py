@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.services.gateway.conftest import MODULES, Hub, open_hub, serving
+from tests.services.gateway.conftest import MODULES, Hub, open_hub
 from tests.support.runtime import open_runtime, settings_for
+from tests.support.serving import serving
 from tests.support.waiting import until
 
 from aihub.kernel import audit

@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import text
-from tests.services.gateway.conftest import MODULES, Hub, Person, serving
+from tests.services.gateway.conftest import MODULES, Hub, Person
 from tests.support.database import Server
 from tests.support.runtime import open_runtime, settings_for
+from tests.support.serving import application, serving
 from tests.support.waiting import until
 
-from aihub.app.build import create_app
 from aihub.kernel.db import owned_by, system
 from aihub.kernel.errors import InvalidRequest
 from aihub.services.identity import service as identity
@@ -178,7 +178,7 @@ async def test_a_grant_made_in_sql_is_known_to_another_process_within_a_second(
     settings = settings_for(home, MODULES, AIHUB_EMBEDDED="off")
     async with (
         open_runtime(dsn, settings, MODULES) as runtime,
-        serving(create_app(runtime)) as second,
+        serving(application(runtime)) as second,
     ):
 
         async def status() -> int:
