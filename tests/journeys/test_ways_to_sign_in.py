@@ -9,14 +9,11 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
-import psycopg
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from tests.support.browser import Fingerprint, chromium
+from playwright.sync_api import Browser, Locator, Page, expect
+from tests.support.browser import Fingerprint
 from tests.support.hub import Hub, running_hub
-
-from aihub.kernel.postgres import EmbeddedPostgres
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
@@ -26,14 +23,6 @@ EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 def hub() -> Iterator[Hub]:
     with running_hub(AIHUB_EMBEDDED="false") as hub:
         yield hub
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        yield browser
-        browser.close()
 
 
 def _address(hub: Hub) -> str:
@@ -64,10 +53,7 @@ def _code(page: Page, code: str) -> None:
 
 def _age_proofs(hub: Hub) -> None:
     """Everybody's last proof was eleven minutes ago."""
-    postgres = EmbeddedPostgres(hub.home)
-    postgres.attach()
-    with psycopg.connect(postgres.dsn("superuser"), autocommit=True) as db:
-        db.execute("update sessions set proved_at = proved_at - %s", (timedelta(minutes=11),))
+    hub.sql("update sessions set proved_at = proved_at - %s", timedelta(minutes=11))
 
 
 def test_from_the_first_passkey_to_the_last_session(hub: Hub, browser: Browser) -> None:

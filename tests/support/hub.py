@@ -235,7 +235,7 @@ class Hub:
         return self.request("POST", path, body, key=key)
 
     def set_up(self, email: str = "ada@example.org", password: str = "correct horse battery") -> Person:
-        """The first super_admin of a running hub, made with the link that it printed."""
+        """The first super_admin, made with the link that `up` printed."""
         made = {"token": self.setup_token(), "email": email, "name": "", "password": password}
         return self._signed_in(email, self.post("/api/v1/setup", made))
 
