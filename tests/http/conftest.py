@@ -31,7 +31,7 @@ class Front:
     def wire(self) -> Wire:
         return Wire(self.hub.port)
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 90) -> None:
         """Until the condition holds."""
         deadline = time.monotonic() + seconds
         while not condition():

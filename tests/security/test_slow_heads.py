@@ -43,7 +43,7 @@ async def connect(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Streams]:
 
 
 async def _until_closed(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await reader.read()
 
 

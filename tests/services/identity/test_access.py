@@ -260,7 +260,7 @@ async def test_what_sql_gives_holds_in_another_process_within_a_second(
     async with (
         open_runtime(dsn, settings_for(home, MODULES), MODULES) as runtime,
         served(runtime) as url,
-        httpx2.AsyncClient(base_url=url) as http,
+        httpx2.AsyncClient(base_url=url, timeout=60) as http,
     ):
         second = Client(http, cookie=browser.cookie, csrf=browser.csrf)
 

@@ -129,7 +129,7 @@ async def test_an_ended_session_dies_in_another_process_within_a_second(
     async with (
         open_runtime(dsn, hub.settings, MODULES, clock=hub.clock, pool_size=4) as second,
         served(second) as url,
-        httpx2.AsyncClient(base_url=url) as http,
+        httpx2.AsyncClient(base_url=url, timeout=60) as http,
     ):
         there = Client(http, cookie=phone.cookie)
         assert (await there("GET", "/api/v1/session")).status == 200

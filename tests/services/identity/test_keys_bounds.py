@@ -130,7 +130,7 @@ async def behind_proxy(dsn: str, home: Path) -> AsyncIterator[tuple[Runtime, Mak
     async with open_runtime(dsn, settings, MODULES, pool_size=5) as runtime:
         async with runtime.database.work(system("test")) as work:
             await service.sync_registry(work, MODULES)
-        async with served(runtime) as url, httpx2.AsyncClient(base_url=url, timeout=30) as http:
+        async with served(runtime) as url, httpx2.AsyncClient(base_url=url, timeout=60) as http:
             yield runtime, lambda **how: Client(http, **how)
 
 

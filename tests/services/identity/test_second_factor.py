@@ -245,7 +245,7 @@ async def test_a_role_that_needs_a_second_factor_does_nothing_without_one(
     async with (
         open_runtime(dsn, settings, MODULES, clock=clock) as strict,
         served(strict) as url,
-        httpx2.AsyncClient(base_url=url, timeout=30) as http,
+        httpx2.AsyncClient(base_url=url, timeout=60) as http,
     ):
         bob, ada = Client(http), Client(http)
         assert (await bob.sign_in("bob@example.org")).body["second_factor_needed"] is None

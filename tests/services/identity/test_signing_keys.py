@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 from sqlalchemy import text
 from tests.services.conftest import Client, MakeClient, MakeUser
-from tests.services.identity.test_tokens import HOME, claims_of, one, program, refresh, tidy
+from tests.services.identity.test_tokens import HOME, claims_of, one, program, refresh, refuses, tidy
 
 from aihub.kernel.clock import FixedClock
 from aihub.kernel.crypto import Crypto
@@ -210,7 +210,7 @@ async def test_a_rotation_signs_nobody_out_and_ends_with_the_last_token(
     assert (await refresh(client(), given["refresh_token"])).status == 200
     clock.at += timedelta(minutes=17)
     await tidy(hub)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while old in await published(client):
             pass
     assert new in await published(client)
@@ -223,9 +223,7 @@ async def test_a_leaked_key_is_distrusted_at_once_and_programs_just_refresh(
     robot, given = await program(client)
     before = set(await published(client))
     await rotate(hub, distrust=True)
-    async with asyncio.timeout(1):
-        while (await robot("GET", HOME)).status != 401:
-            pass
+    await refuses(robot, HOME, 401)
     assert not before & set(await published(client))
     following = await refresh(client(), given["refresh_token"])
     assert following.status == 200

@@ -30,7 +30,7 @@ METRICS = (
 )  # fmt: skip
 
 
-def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not become true"

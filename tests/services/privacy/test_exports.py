@@ -154,7 +154,7 @@ async def test_it_is_told_by_a_letter_whose_link_works_for_a_day(
     assert (export["status"], export["rows_done"]) == ("ready", export["rows_total"])
     link = next(word for word in told.split() if "/api/v1/exports/" in word)
     path = link.removeprefix("https://hub.example.org")
-    async with served(hub) as url, httpx2.AsyncClient(base_url=url) as nobody:
+    async with served(hub) as url, httpx2.AsyncClient(base_url=url, timeout=60) as nobody:
         given = await nobody.get(path)
         assert given.status_code == 200
         assert given.headers["content-type"] == "application/zip"

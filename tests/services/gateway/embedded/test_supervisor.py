@@ -41,7 +41,7 @@ async def start() -> AsyncIterator[Start]:
         await models.close()
 
 
-async def until(condition: Callable[[], bool], within: float = 40) -> None:
+async def until(condition: Callable[[], bool], within: float = 120) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "still not so"
@@ -135,7 +135,7 @@ async def test_a_dead_parent_takes_its_models_along(home: Path) -> None:
     assert alive(embedding)
     parent.kill()
     await parent.wait()
-    await until(lambda: not alive(chat) and not alive(embedding), within=20)
+    await until(lambda: not alive(chat) and not alive(embedding))
     assert await discover(home, "chat") is None
     assert await discover(home, "embedding") is None
 
