@@ -5,35 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.support.browser import chromium
-from tests.support.hub import Hub, temporary_home
+from playwright.sync_api import Browser, Page, expect
+from tests.support.hub import Hub, prepared_hub
 from tests.support.weights import cached_weights, link_weights
 
 from aihub.services.gateway.adapters.embedded.weights import SMOLLM2
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("embedded")]
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
-READY = 40_000
+READY = 90_000
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    with temporary_home() as home:
-        link_weights(cached_weights(), home, SMOLLM2)
-        hub = Hub(home)
-        try:
-            yield hub.start()
-        finally:
-            hub.stop()
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        yield browser
-        browser.close()
+    with prepared_hub() as hub:
+        link_weights(cached_weights(), hub.home, SMOLLM2)
+        yield hub.start()
 
 
 def test_a_file_of_ones_own_answers_without_the_label(hub: Hub, browser: Browser, tmp_path: Path) -> None:
