@@ -130,7 +130,7 @@ async def test_jobs_take_the_time_they_need(connected: Connected, home: Path) ->
                     await work.session.execute(text("select pg_sleep(60)"))
         finally:
             await runner.close()
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, 60)
             await runtime.close()
 
 

@@ -40,7 +40,7 @@ async def working(runtime: Runtime, *jobs: Job, **options: Any) -> AsyncIterator
         yield runner
     finally:
         await runner.close()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
 
 
 async def rows(database: Database) -> Sequence[JobRow]:

@@ -204,7 +204,7 @@ async def test_waits_for_credits_that_another_call_gives_back(ledger: Ledger, ma
     await until(lambda: any(queue.waiting for queue in ledger._queues.values()))
     assert not waiting.done()
     await ledger.settle(first, MICRO)
-    second = await asyncio.wait_for(waiting, 5)
+    second = await asyncio.wait_for(waiting, 15)
     assert second.amount == 4 * MICRO
     assert not ledger._queues
 
@@ -216,7 +216,7 @@ async def test_waiting_ends_when_it_cannot_help_any_more(ledger: Ledger, make_pa
     await until(lambda: any(queue.waiting for queue in ledger._queues.values()))
     await ledger.settle(first, 5 * MICRO)
     with pytest.raises(InsufficientCredits):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 15)
 
 
 async def test_waiting_has_an_end_and_takes_no_connection(bank: Runtime, make_payer: MakePayer) -> None:
