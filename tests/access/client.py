@@ -45,7 +45,7 @@ class Client:
 
     def _once(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Reply:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         self._connection.request(method, path, data, headers)
         response = self._connection.getresponse()
         body = response.read()

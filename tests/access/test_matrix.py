@@ -57,7 +57,6 @@ def test_what_gives_power_needs_a_fresh_proof(permission: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.xdist_group("access")
 def test_the_hub_does_what_the_table_says() -> None:
     with opened() as world:
         observer = Observer(world)

@@ -87,7 +87,7 @@ class Client(threading.Thread):
         if status >= 400 and status not in BUSY:
             self.book.wrong.append(f"{self.name}: {what} -> {status} {body[:300]!r}")
 
-    def insist(self, path: str, body: object, idem: str | None = None, patience: float = 60) -> Any:
+    def insist(self, path: str, body: object, idem: str | None = None, patience: float = 180) -> Any:
         """POST until it is acknowledged; the answer's JSON."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
@@ -131,7 +131,7 @@ class Asker(Client):
             self.read(told["run"]["id"], told["assistant_message"]["id"])
 
     def read(self, run: str, message: str) -> None:
-        after, deadline = 0, time.monotonic() + 60
+        after, deadline = 0, time.monotonic() + 180
         while time.monotonic() < deadline:
             request = urllib.request.Request(f"{self.hub.url}/api/v1/runs/{run}/stream?after={after}")
             request.add_header("Authorization", f"Bearer {self.key}")
@@ -149,7 +149,7 @@ class Asker(Client):
                         if chunk["type"] == "text-delta":
                             self.book.shown[message] = self.book.shown.get(message, "") + chunk["delta"]
             time.sleep(0.1)
-        self.book.wrong.append(f"{self.name}: run {run} had no end within a minute")
+        self.book.wrong.append(f"{self.name}: run {run} had no end within three minutes")
 
 
 class Giver(Client):
@@ -232,7 +232,7 @@ class Killer:
         assert self.hub.process is not None
         if self.hub.process.poll() is not None:
             time.sleep(self.dice.uniform(0, 0.3))
-            self.hub.start(wait=60)
+            self.hub.start(wait=180)
 
     def loop(self) -> None:
         plan = [victim for victim, number in KILLS.items() for _ in range(number)]
@@ -287,6 +287,7 @@ def wait_until(what: str, true: Callable[[], bool], seconds: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9() -> None:
     seed = int(os.environ.get("AIHUB_TEST_SEED") or random.randrange(2**32))
     print(f"AIHUB_TEST_SEED={seed}")
@@ -324,7 +325,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9() -> None:
         finally:
             book.over.set()
             for client in clients:
-                client.join(90)
+                client.join(200)
         print(f"{sum(killer.killed.values())} kills in {time.monotonic() - began:.0f} s: {killer.log}")
         print(dict(sorted(book.seen.items())))
         assert sum(killer.killed.values()) >= 20
@@ -342,7 +343,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9() -> None:
         assert verdict["ok"], verdict
         assert verdict["rows"] >= len(book.grants)
         local = clients[-1]
-        wait_until("the local model answers", lambda: answers(local), 60)
+        wait_until("the local model answers", lambda: answers(local), 180)
 
 
 def answers(local: Client) -> bool:
@@ -360,7 +361,7 @@ def messages_are_there_once(db: psycopg.Connection, book: Book) -> None:
 
 def shown_text_is_kept(db: psycopg.Connection, book: Book) -> None:
     running = "select count(*) from runs where status = 'running'"
-    wait_until("runs have ended", lambda: db.execute(running).fetchone() == (0,), 30)
+    wait_until("runs have ended", lambda: db.execute(running).fetchone() == (0,), 120)
     states = Counter(row[0] for row in db.execute("select status from runs"))
     print("runs", dict(states))
     assert set(states) <= {"complete", "interrupted", "failed"}
@@ -409,7 +410,7 @@ def jobs_have_run(db: psycopg.Connection, book: Book) -> None:
     unfinished = (
         "select count(*) from procrastinate_jobs where task_name = 'marks.leave' and status <> 'succeeded'"
     )
-    wait_until("jobs have run", lambda: db.execute(unfinished).fetchone() == (0,), 40)
+    wait_until("jobs have run", lambda: db.execute(unfinished).fetchone() == (0,), 120)
     marks = dict(db.execute("select name, job_id from marks").fetchall())
     effects = dict(db.execute("select name, times from mark_effects").fetchall())
     assert book.marks <= marks.keys()
@@ -418,7 +419,7 @@ def jobs_have_run(db: psycopg.Connection, book: Book) -> None:
     assert jobs == (len(marks),)
     print(f"{len(marks)} jobs, {sum(1 for times in effects.values() if times > 1)} of them ran again")
     doing = "select count(*) from procrastinate_jobs where status = 'doing'"
-    wait_until("nothing is left running", lambda: db.execute(doing).fetchone() == (0,), 30)
+    wait_until("nothing is left running", lambda: db.execute(doing).fetchone() == (0,), 120)
 
 
 def holds_end(db: psycopg.Connection) -> None:
@@ -433,6 +434,6 @@ def holds_end(db: psycopg.Connection) -> None:
         "null)::procrastinate_job_to_defer_v1])"
     )
     active = "select count(*) from ledger_holds where status = 'active'"
-    wait_until("holds have expired", lambda: db.execute(active).fetchone() == (0,), 20)
+    wait_until("holds have expired", lambda: db.execute(active).fetchone() == (0,), 120)
     held = "select coalesce(sum(held), 0) from ledger_accounts"
     assert db.execute(held).fetchone() == (0,)

@@ -15,6 +15,8 @@ from tests.support.hub import Hub, running_hub
 
 from aihub.kernel.postgres import EmbeddedPostgres
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 PASSWORD = "correct horse battery"
 MANY = 5_000
 
@@ -78,7 +80,6 @@ def one(hub: Hub, statement: str, *given: object) -> Any:
         return row[0] if row else None
 
 
-@pytest.mark.slow
 def test_an_export_whose_hub_is_killed_ends_once(hub: Hub) -> None:
     owner = person(hub, "ada", MANY)
     ada = signed_in(hub, "ada")
@@ -109,7 +110,6 @@ def test_an_export_whose_hub_is_killed_ends_once(hub: Hub) -> None:
     assert one(hub, letters, owner) == 1
 
 
-@pytest.mark.slow
 def test_a_deletion_whose_hub_is_killed_is_carried_on_with(hub: Hub) -> None:
     owner = person(hub, "bob", MANY)
     chief = hub.create_admin("chief@example.org")
@@ -130,7 +130,6 @@ def test_a_deletion_whose_hub_is_killed_is_carried_on_with(hub: Hub) -> None:
     assert (told["messages"], told["conversations"], told["account"]) == (MANY, 1, 1)
 
 
-@pytest.mark.slow
 def test_the_command_line_exports_deletes_and_verifies(hub: Hub, tmp_path: Path) -> None:
     person(hub, "kim", 5)
     target = tmp_path / "kim.zip"
