@@ -31,8 +31,7 @@ def hub_on(url: str, *command: str) -> Iterator[Hub]:
         try:
             yield hub
         finally:
-            if hub.process is not None:
-                hub.stop()
+            hub.end()
 
 
 def refused(url: str, *command: str) -> str:
@@ -44,7 +43,7 @@ def refused(url: str, *command: str) -> str:
             cwd=hub.home.parent,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
     assert done.returncode == 1, done.stdout + done.stderr
@@ -58,7 +57,7 @@ def lives_well(server: External, url: str) -> None:
     with hub_on(url) as hub:
         hub.start()
         assert not (hub.home / "postgres").exists()
-        key = hub.create_admin()
+        key = hub.set_up().key
         session = {"email": "ada@example.org", "password": "correct horse battery"}
         assert hub.post("/api/v1/session", session).status == 200
         made: Any = hub.post("/api/v1/conversations", {"title": "mine"}, key=key).json()
