@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,11 @@ GUESS = json.dumps({"password": "correct horse battery staple"}).encode()
 
 @pytest.fixture
 async def connect(dsn: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
-    """Connections to a hub that waits half a second for a body, and a second for 40 bytes more."""
+    """Connections to a hub that waits half a second for a body, a second for 40 bytes more, and five for the
+    rest of what it refused."""
     monkeypatch.setattr(pace, "PATIENCE", 0.5)
     monkeypatch.setattr(pace, "SLOWEST", 40)
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 5.0)
     settings = settings_for(home, MODULES, AIHUB_LIMITS="edge.api=1000/1s burst 1000,api.general=3/1h")
     opened: list[asyncio.StreamWriter] = []
     async with open_runtime(dsn, settings, MODULES) as runtime:
@@ -53,9 +55,13 @@ async def connect(dsn: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Asyn
 
 
 async def _answer(reader: asyncio.StreamReader) -> bytes:
-    """All that comes until the connection is closed."""
+    """All that comes until the connection is closed, which may be while we still send."""
+    answer = b""
     async with asyncio.timeout(60):
-        return await reader.read()
+        with suppress(ConnectionResetError):
+            while piece := await reader.read(65536):
+                answer += piece
+    return answer
 
 
 async def _drip(connect: Connect, head: bytes) -> bytes:

@@ -22,6 +22,7 @@ from tests.support.waiting import until
 from aihub.kernel.clock import FixedClock
 from aihub.kernel.db import owned_by
 from aihub.kernel.runtime import Runtime
+from aihub.kernel.security_events import SecurityLog
 from aihub.services.identity.contracts import User
 from aihub.services.privacy import archive, domain, jobs, service
 from aihub.services.privacy.service import Registry, exports
@@ -33,7 +34,8 @@ async def ask(hub: Runtime, user: User) -> UUID:
 
 
 async def exported(hub: Runtime, user: User) -> Path:
-    """The file of a new export."""
+    """The file of a new export, of a person about whom nothing is still to be written."""
+    await hub.get(SecurityLog).write()
     export_id = await ask(hub, user)
     await exports.write_export(hub, export_id)
     async with hub.database.work(owned_by(user.id)) as work:

@@ -168,7 +168,7 @@ class Wire:
             except (ConnectError, ConnectTimeoutError) as exc:
                 last = exc  # nothing was sent: the next address of the same host may answer
                 self._checked = 0.0
-            except TimeoutError as exc:
+            except (TimeoutError, RequestTimeoutError) as exc:
                 raise ProviderTimeout(f"No answer began within {first_byte:g} s.") from exc
             except PyreqwestError as exc:
                 raise ProviderUnreachable("The connection broke before an answer began.") from exc
