@@ -37,7 +37,7 @@ async def test_a_key_in_an_address_is_refused(
         "GET", address.format(key=key, quoted=quoted, twice=quote(quoted), short=key[:32])
     )
     assert (answer.status, answer.code) == (400, "request.secret_in_address")
-    secret = key.rpartition("_")[2][:16]
+    secret = key.split("_", 2)[2][:16]
     assert secret not in str(answer.body)
     assert "rotate" in answer.body["remedy"]
     said = "".join(capfd.readouterr())
@@ -70,7 +70,7 @@ async def test_it_is_refused_in_the_shape_of_the_dialect(models: Hub) -> None:
     answer = await models.call("GET", f"/v1/models?api_key={models.admin.key}")
     error = answer.json()["error"]
     assert (answer.status, error["code"]) == (400, "request.secret_in_address")
-    assert models.admin.key.rpartition("_")[2] not in answer.body.decode()
+    assert models.admin.key.split("_", 2)[2] not in answer.body.decode()
 
 
 def test_every_key_is_found_by_the_pattern_that_is_documented() -> None:
