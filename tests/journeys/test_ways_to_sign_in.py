@@ -6,12 +6,12 @@ a fresh proof before a key is made → another browser is signed out from here.
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from tests.support.browser import Fingerprint
 from tests.support.hub import Hub, running_hub
 
@@ -51,6 +51,19 @@ def _code(page: Page, code: str) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
+def _held(page: Page, address: str) -> Callable[[], None]:
+    """The next request to `address` waits until this is called."""
+    waiting: list[Route] = []
+    page.route(address, lambda route: waiting.append(route), times=1)  # noqa: PLW0108 - no builtin takes
+
+    def let_go() -> None:
+        while not waiting:
+            page.wait_for_timeout(20)
+        waiting[0].continue_()
+
+    return let_go
+
+
 def _age_proofs(hub: Hub) -> None:
     """Everybody's last proof was eleven minutes ago."""
     hub.sql("update sessions set proved_at = proved_at - %s", timedelta(minutes=11))
@@ -77,16 +90,21 @@ def test_from_the_first_passkey_to_the_last_session(hub: Hub, browser: Browser) 
     with finger.touched():
         dialog.get_by_role("button", name="Add a passkey").click()
         expect(page.get_by_role("table", name="Passkeys").get_by_text("Laptop")).to_be_visible()
+    page.evaluate("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
     _sign_out(page)
     with finger.touched():
         page.get_by_role("button", name="Sign in with a passkey").click()
         expect(_inside(page)).to_be_visible()
 
     # Nor clicked: the browser lists passkeys at the field for the address, and takes the one that is touched.
+    # While somebody is on their way in, the button is no second way.
     _sign_out(page)
     page.goto("about:blank")
+    on_the_way = _held(page, "**/api/v1/session/passkey")
     with finger.touched():
         page.goto(f"{_address(hub)}/sign-in?next=/account/profile")
+        expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_disabled()
+        on_the_way()
         expect(page.get_by_role("heading", name="Profile")).to_be_visible()
 
     # An authenticator app, from its picture to the recovery codes.

@@ -8,7 +8,7 @@ interface Ask {
   options: Record<string, unknown>
 }
 
-interface PasskeyAnswer {
+export interface PasskeyAnswer {
   challenge_id: string
   credential: unknown
 }
@@ -41,11 +41,14 @@ async function answerTo(ask: Ask, how: CredentialRequestOptions = {}): Promise<P
   return { challenge_id: ask.challenge_id, credential: credential.toJSON() }
 }
 
-export async function signInWithPasskey(how: CredentialRequestOptions = {}): Promise<Session> {
+/** One of the person's passkeys, for `enterWithPasskey`. */
+export async function pickPasskey(how: CredentialRequestOptions = {}): Promise<PasskeyAnswer> {
   const ask = await fetchJson<Ask>('/api/v1/session/passkey/options', { method: 'POST', expectsUnauthorized: true })
-  const body = await answerTo(ask, how)
-  return fetchJson<Session>('/api/v1/session/passkey', { method: 'POST', body, expectsUnauthorized: true })
+  return answerTo(ask, how)
 }
+
+export const enterWithPasskey = (body: PasskeyAnswer) =>
+  fetchJson<Session>('/api/v1/session/passkey', { method: 'POST', body, expectsUnauthorized: true })
 
 /** Whether the browser can list passkeys where one types one's address. */
 export async function mayListPasskeys(): Promise<boolean> {

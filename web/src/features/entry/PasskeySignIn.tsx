@@ -1,9 +1,8 @@
 import { Button, Stack, Text } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { IconFingerprint } from '@tabler/icons-react'
-import { useState } from 'react'
-import type { Problem } from '@/api/client'
-import { passkeyObstacle, signInWithPasskey, wasCancelled } from '@/api/security'
+import { useRef } from 'react'
+import { enterWithPasskey, passkeyObstacle, pickPasskey, wasCancelled, type PasskeyAnswer } from '@/api/security'
 import type { Session } from '@/api/types'
 import { useLanguage } from '@/i18n'
 import { ErrorPanel } from '@/ui/ErrorPanel'
@@ -19,13 +18,19 @@ interface Props {
 /** The first choice: no address and no password to type. */
 export function PasskeySignIn({ busy, onEntered }: Props) {
   const { t } = useLanguage()
-  const [refused, setRefused] = useState<Problem | null>(null)
+  const underWay = useRef(false)
   const entering = useMutation({
-    mutationFn: () => signInWithPasskey(),
-    onMutate: () => setRefused(null),
+    mutationFn: async (picked: PasskeyAnswer | null) => enterWithPasskey(picked ?? (await pickPasskey())),
     onSuccess: onEntered,
+    onError: () => (underWay.current = false),
   })
-  useListedPasskeys(!busy && !entering.isPending && !entering.isSuccess, { onEntered, onRefused: setRefused })
+  // A click and a pick in the list may come before either is drawn: the first is the one.
+  const enter = (picked: PasskeyAnswer | null) => {
+    if (underWay.current) return
+    underWay.current = true
+    entering.mutate(picked)
+  }
+  useListedPasskeys(!busy && !entering.isPending && !entering.isSuccess, enter)
   const obstacle = passkeyObstacle()
   if (obstacle !== null) return <PasskeyObstacle obstacle={obstacle} path="/sign-in" />
   return (
@@ -36,11 +41,10 @@ export function PasskeySignIn({ busy, onEntered }: Props) {
         fullWidth
         leftSection={<IconFingerprint size={18} />}
         loading={entering.isPending}
-        onClick={() => entering.mutate()}
+        onClick={() => enter(null)}
       >
         {t.entry.passkey}
       </Button>
-      {refused !== null && <ErrorPanel error={refused} compact />}
       {entering.isError &&
         (wasCancelled(entering.error) ? (
           <Text size="sm" c="dimmed" role="alert">
