@@ -109,6 +109,7 @@ class Wire:
             while True:
                 async with asyncio.timeout(wait):
                     piece = await reader.read_chunk()
+                _heed_cancellation()
                 if piece is None:
                     return
                 wait = self.timeouts.gap
@@ -164,7 +165,9 @@ class Wire:
             request = self._request(place, address, method, path, headers, body, total)
             try:
                 async with asyncio.timeout(first_byte):
-                    return await stack.enter_async_context(request)
+                    response = await stack.enter_async_context(request)
+                _heed_cancellation()
+                return response
             except (ConnectError, ConnectTimeoutError) as exc:
                 last = exc  # nothing was sent: the next address of the same host may answer
                 self._checked = 0.0
@@ -220,9 +223,17 @@ class Wire:
         return self._clients[address]
 
 
+def _heed_cancellation() -> None:
+    """A cancellation that arrives together with what was waited for is lost in the client; the task knows."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def _limited(response: Response, limit: int) -> bytearray:
     data = bytearray()
     while (piece := await response.body_reader.read_chunk()) is not None:
+        _heed_cancellation()
         data += bytes(piece)
         if len(data) > limit:
             raise ProviderNonsense(f"It is longer than {limit} bytes.")
